@@ -1,0 +1,48 @@
+"""Our parameter names and DeepSeek's official ones, both ways.
+
+Official files hold one tensor an expert and flat hyper-connection names; we stack the experts of a
+layer and group hyper-connections as modules.  The visual half keeps our own names under `visual.`.
+"""
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+_HYPER = re.compile(r"hc_(attn|ffn|head)\.(fn|base|scale)$")
+_OFFICIAL_HYPER = re.compile(r"hc_(attn|ffn|head)_(fn|base|scale)$")
+_STACK = re.compile(r"^(.*ffn\.experts)\.(w[123])$")
+_OFFICIAL_EXPERT = re.compile(r"^(.*ffn\.experts)\.(\d+)\.(w[123])\.weight$")
+
+
+def to_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights under official names, experts apart.
+
+    >>> sorted(to_official({"layers.0.hc_attn.fn": torch.zeros(1)}))
+    ['layers.0.hc_attn_fn']
+    """
+    out: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        stack = _STACK.match(name)
+        if name.startswith("visual.") or not stack:
+            out[name if name.startswith("visual.") else _HYPER.sub(r"hc_\1_\2", name)] = tensor
+            continue
+        prefix, which = stack.groups()
+        out.update({f"{prefix}.{e}.{which}.weight": part for e, part in enumerate(tensor.unbind())})
+    return out
+
+
+def from_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights under our names, experts stacked."""
+    out: dict[str, Tensor] = {}
+    stacks: dict[str, dict[int, Tensor]] = {}
+    for name, tensor in weights.items():
+        expert = _OFFICIAL_EXPERT.match(name)
+        if expert and not name.startswith("visual."):
+            prefix, number, which = expert.groups()
+            stacks.setdefault(f"{prefix}.{which}", {})[int(number)] = tensor
+        else:
+            out[_OFFICIAL_HYPER.sub(r"hc_\1.\2", name)] = tensor
+    out.update({name: torch.stack([parts[e] for e in sorted(parts)]) for name, parts in stacks.items()})
+    return out

@@ -1,0 +1,40 @@
+"""Every error that Sancai raises for a user.
+
+    SancaiError
+    ├── ConfigError      (ValueError)    a setting cannot work
+    ├── CheckpointError                  weights or run folders that do not fit
+    ├── RequestError     (ValueError)    a prompt or option that cannot be served
+    ├── MediaError                       a picture or clip that cannot be read or written
+    ├── DataError                        a data pack that is missing or damaged
+    └── CapacityError    (RuntimeError)  not enough room for what was asked
+
+A message says what is wrong, what was expected, what came instead and what to do.
+"""
+
+
+class SancaiError(Exception):
+    """Root of all errors meant for users: shown without a traceback by the command line."""
+
+
+class ConfigError(SancaiError, ValueError):
+    """A configuration that cannot work."""
+
+
+class CheckpointError(SancaiError):
+    """Weights, tokenizer or run folder missing, damaged or of another shape."""
+
+
+class RequestError(SancaiError, ValueError):
+    """A request that cannot be served as asked."""
+
+
+class MediaError(SancaiError):
+    """A picture or clip that cannot be read or written."""
+
+
+class DataError(SancaiError):
+    """A data pack or data set that is missing or damaged."""
+
+
+class CapacityError(SancaiError, RuntimeError):
+    """Not enough memory, context or disk for what was asked."""

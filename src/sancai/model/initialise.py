@@ -1,0 +1,44 @@
+"""Starting values: small normals, zeros where a path should open slowly, near-plain residuals."""
+
+import torch
+from torch import nn
+
+from sancai.model.config import ModelConfig
+from sancai.model.hyper_connection import HyperConnection, HyperHead
+from sancai.model.moe import Experts, Gate
+from sancai.model.noise import LayerNoise, NoiseEmbedding
+from sancai.model.visual import LatentHead, Visual
+
+
+def initialise(model: nn.Module, config: ModelConfig, seed: int) -> None:
+    """Fill all weights in place, the same for the same seed on every machine."""
+    state = torch.get_rng_state()
+    torch.manual_seed(seed)
+    std = config.initializer_range
+    for name, parameter in model.named_parameters():
+        if parameter.dim() >= 2 and not name.endswith("ape"):
+            nn.init.normal_(parameter, std=std if "embed.weight" in name else parameter.shape[-1] ** -0.5)
+    for number, module in enumerate(model.modules()):
+        if isinstance(module, HyperConnection | HyperHead):
+            module.reset(std)
+        elif isinstance(module, Gate):
+            module.reset(std, seed + number)
+        elif isinstance(module, Experts):
+            nn.init.normal_(module.w2, std=module.w2.shape[-1] ** -0.5 / config.num_hidden_layers**0.5)
+    for module in model.modules():
+        _close(module)
+    torch.set_rng_state(state)
+
+
+def _close(module: nn.Module) -> None:
+    """Zero the paths that open during training."""
+    if isinstance(module, NoiseEmbedding):
+        nn.init.zeros_(module.shared.weight)
+    elif isinstance(module, LayerNoise):
+        nn.init.zeros_(module.shift.weight)
+        nn.init.zeros_(module.table)
+    elif isinstance(module, LatentHead):
+        nn.init.zeros_(module.conv_out.weight)
+        nn.init.zeros_(module.conv_out.bias)
+    elif isinstance(module, Visual):
+        nn.init.ones_(module.embed.stream_scale)

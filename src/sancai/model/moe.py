@@ -1,0 +1,151 @@
+"""DeepSeekMoE: a router, routed experts as grouped matrix products, one shared expert.
+
+DeepSeek-V4 report section 2.1: affinities sqrt(softplus(W h)); the choice uses affinity + bias, the
+weights use the affinity alone, normalised and scaled; the first layers choose by token id (hash).
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from sancai.ops.precision import wide
+
+from sancai.model.config import ModelConfig
+from sancai.model.linear import Linear
+from sancai.ops.grouped_matmul import grouped_matmul
+
+
+@dataclass
+class Auxiliary:
+    """What a training pass collects on its way: routing statistics and side losses."""
+
+    balance: list[Tensor] = field(default_factory=list)
+    """Sequence-wise balance losses, one a layer and modality."""
+    loads: dict[str, Tensor] = field(default_factory=dict)
+    """Share of routed tokens an expert got, (E,), by the gate's name."""
+    indexer: list[Tensor] = field(default_factory=list)
+    """KL of attention to indexer, one a CSA layer."""
+    wants_indexer: bool = False
+
+
+class Gate(nn.Module):
+    """The router.  `tid2eid` (V, k) chooses by token id; otherwise a bias balances the load."""
+
+    def __init__(self, dim: int, num_experts: int, top_k: int, scale: float, vocab_size: int | None) -> None:
+        super().__init__()
+        self.top_k, self.scale = top_k, scale
+        self.weight = nn.Parameter(torch.empty(num_experts, dim, dtype=torch.float32))
+        if vocab_size is None:
+            self.register_buffer("bias", torch.zeros(num_experts, dtype=torch.float32))
+        else:
+            table = torch.zeros(vocab_size, top_k, dtype=torch.int64, device="cpu")
+            self.register_buffer("tid2eid", table)
+
+    def reset(self, std: float, seed: int) -> None:
+        """Draw the weight; fill the hash table with balanced random choices."""
+        nn.init.normal_(self.weight, std=std)
+        if hasattr(self, "tid2eid"):
+            generator = torch.Generator().manual_seed(seed)
+            draws = torch.rand(len(self.tid2eid), self.weight.shape[0], generator=generator)
+            self.tid2eid.copy_(draws.topk(self.top_k, -1).indices)
+
+    def forward(self, hidden: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return chosen experts (T, k), their weights (T, k) and all affinities (T, E), fp32."""
+        affinity = F.softplus(F.linear(wide(hidden), self.weight)).sqrt()
+        if hasattr(self, "tid2eid") and ids is not None:
+            chosen = self.tid2eid[ids]
+        else:  # visual tokens have no id: a shared hash layer routes them by affinity
+            bias = getattr(self, "bias", 0.0)
+            chosen = (affinity.detach() + bias).topk(self.top_k, -1).indices
+        weights = affinity.gather(-1, chosen)
+        weights = weights / (weights.sum(-1, keepdim=True) + 1e-20) * self.scale
+        return chosen, weights, affinity
+
+
+def swiglu(gate: Tensor, up: Tensor, limit: float) -> Tensor:
+    """Return silu(min(gate, limit)) · clip(up, ±limit) in the dtype of gate."""
+    return F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit)
+
+
+class Expert(nn.Module):
+    """One clamped SwiGLU network: the shared expert."""
+
+    def __init__(self, dim: int, inter: int, limit: float) -> None:
+        super().__init__()
+        self.limit = limit
+        self.w1, self.w3, self.w2 = Linear(dim, inter), Linear(dim, inter), Linear(inter, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.w2(swiglu(self.w1(x), self.w3(x), self.limit))
+
+
+class Experts(nn.Module):
+    """All routed experts of a layer, stacked: w1, w3 (E, F, D) and w2 (E, D, F)."""
+
+    def __init__(self, count: int, dim: int, inter: int, limit: float) -> None:
+        super().__init__()
+        self.limit = limit
+        self.w1 = nn.Parameter(torch.empty(count, inter, dim, dtype=torch.float32))
+        self.w3 = nn.Parameter(torch.empty(count, inter, dim, dtype=torch.float32))
+        self.w2 = nn.Parameter(torch.empty(count, dim, inter, dtype=torch.float32))
+
+    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        """Return Σ_k weights_k · expert_k(x), (T, D), for x (T, D), chosen and weights (T, k)."""
+        count, top_k = self.w1.shape[0], chosen.shape[1]
+        flat = chosen.flatten()
+        order = flat.argsort(stable=True)
+        counts = F.one_hot(flat, count).sum(0)
+        rows = x[order // top_k]
+        gate, up = (grouped_matmul(rows, w.to(x.dtype), counts) for w in (self.w1, self.w3))
+        out = grouped_matmul(swiglu(gate, up, self.limit), self.w2.to(x.dtype), counts)
+        back = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=x.device))
+        return (out[back].unflatten(0, (-1, top_k)) * weights.to(x.dtype)[..., None]).sum(1)
+
+
+class MoE(nn.Module):
+    """Routed experts and the shared expert.  `name` labels its load statistics."""
+
+    def __init__(self, config: ModelConfig, name: str, is_visual: bool, is_hash: bool) -> None:
+        super().__init__()
+        side = config.visual if is_visual and config.visual else config
+        dim, inter, limit = config.hidden_size, config.moe_intermediate_size, config.swiglu_limit
+        self.name = name
+        self.gate = Gate(
+            dim, side.n_routed_experts, side.num_experts_per_tok, config.routed_scaling_factor,
+            config.vocab_size if is_hash else None,
+        )  # fmt: skip
+        self.experts = Experts(side.n_routed_experts, dim, inter, limit)
+        self.shared_experts = Expert(dim, inter * config.n_shared_experts, limit)
+
+    def forward(
+        self, x: Tensor, router_input: Tensor, ids: Tensor | None, real: Tensor, aux: Auxiliary | None
+    ) -> Tensor:
+        """Return (B, T, D).
+
+        Args:
+            x: (B, T, D) what the experts read.
+            router_input: (B, T, D) what the router reads (without the noise level).
+            ids: (B, T) token ids for hash layers.
+            real: (B, T) boolean, False = padding, left out of the statistics.
+            aux: collector, None outside training.
+        """
+        flat_ids = None if ids is None else ids.flatten()
+        chosen, weights, affinity = self.gate(router_input.flatten(0, 1), flat_ids)
+        if aux is not None:
+            self._collect(aux, chosen, affinity, real)
+        routed = self.experts(x.flatten(0, 1), chosen, weights).view_as(x)
+        return routed + self.shared_experts(x)
+
+    def _collect(self, aux: Auxiliary, chosen: Tensor, affinity: Tensor, real: Tensor) -> None:
+        """Record the load and the sequence-wise balance loss (arXiv 2412.19437, section 2.1.2)."""
+        batch, count = real.shape[0], affinity.shape[-1]
+        keep = wide(real.unsqueeze(-1))
+        picked = F.one_hot(chosen, count).sum(1).view(batch, -1, count) * keep
+        tokens = keep.sum(1).clamp(min=1)
+        fraction = picked.sum(1) * (count / self.gate.top_k) / tokens
+        share = (affinity / affinity.sum(-1, keepdim=True)).view(batch, -1, count)
+        mean_share = (share * keep).sum(1) / tokens
+        aux.balance.append((fraction.detach() * mean_share).sum(-1).mean())
+        load = picked.sum((0, 1))
+        aux.loads[self.name] = aux.loads.get(self.name, 0) + load.detach()

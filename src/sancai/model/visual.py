@@ -1,0 +1,94 @@
+"""The visual half's way in (patches → streams) and out (streams → predicted latents)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sancai.model.block import VisualBlock
+from sancai.model.config import ModelConfig, VisualConfig
+from sancai.model.hyper_connection import HyperHead
+from sancai.model.linear import Linear, RMSNorm
+from sancai.model.noise import NoiseEmbedding
+from sancai.ops.precision import wide
+from sancai.sequence import morton_order, raster_order
+
+NUM_BANDS = 4
+CONV_CHANNELS = 16
+
+
+class PatchEmbedding(nn.Module):
+    """Latents (B, T, C) and places (B, T, 3) → (B, T, N, D)."""
+
+    def __init__(self, config: ModelConfig, visual: VisualConfig) -> None:
+        super().__init__()
+        self.max_times = visual.max_times
+        self.proj = Linear(visual.latent_channels, config.hidden_size)
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.place = Linear(3 * 2 * NUM_BANDS, config.hidden_size)
+        self.stream_scale = nn.Parameter(torch.ones(config.hc_mult, 1, dtype=torch.float32))
+
+    def forward(self, latents: Tensor, grid: Tensor, dtype: torch.dtype) -> Tensor:
+        hidden = self.norm(self.proj(latents.to(dtype))) + self.place(self._features(grid).to(dtype))
+        return hidden[:, :, None] * self.stream_scale.to(dtype)
+
+    def _features(self, grid: Tensor) -> Tensor:
+        """Return waves of the relative row, column and time, (B, T, 3 · 2 · bands)."""
+        unit = torch.stack([grid[..., 0], grid[..., 1], grid[..., 2] / self.max_times], -1)
+        bands = math.pi * 2.0 ** torch.arange(NUM_BANDS, device=grid.device, dtype=torch.float32)
+        turn = unit[..., None] * bands
+        return torch.cat([turn.cos(), turn.sin()], -1).flatten(-2)
+
+
+class LatentHead(nn.Module):
+    """Streams (B, T, N, D) of whole frames → predicted latents (B, T, C)."""
+
+    def __init__(self, config: ModelConfig, visual: VisualConfig) -> None:
+        super().__init__()
+        self.side = visual.pixel_shuffle
+        channels = visual.latent_channels // self.side**2
+        self.hc_head = HyperHead(config)
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.proj = Linear(config.hidden_size, visual.latent_channels)
+        self.conv_in = nn.Conv2d(channels, CONV_CHANNELS, 3, padding=1, dtype=torch.float32)
+        self.conv_out = nn.Conv2d(CONV_CHANNELS, channels, 3, padding=1, dtype=torch.float32)
+
+    def forward(self, streams: Tensor, frame: tuple[int, int]) -> Tensor:
+        flat = self.proj(self.norm(self.hc_head(streams)))
+        picture = tokens_to_pixels(flat, frame, self.side)
+        inner = F.conv2d(picture, self.conv_in.weight.to(flat.dtype), self.conv_in.bias.to(flat.dtype), padding=1)
+        residual = F.conv2d(
+            F.silu(inner), self.conv_out.weight.to(flat.dtype), self.conv_out.bias.to(flat.dtype), padding=1
+        )
+        return pixels_to_tokens(wide(picture + residual), flat.shape[0], self.side)
+
+
+def tokens_to_pixels(tokens: Tensor, frame: tuple[int, int], side: int) -> Tensor:
+    """Return pictures (B·F, c, Y·side, X·side) of Morton-ordered tokens (B, F·Y·X, side·side·c)."""
+    rows, columns = frame
+    order = torch.from_numpy(raster_order(rows, columns)).to(tokens.device)
+    frames = tokens.unflatten(1, (-1, rows * columns)).flatten(0, 1)[:, order]
+    grid = frames.view(-1, rows, columns, side, side, tokens.shape[-1] // side**2)
+    return grid.permute(0, 5, 1, 3, 2, 4).reshape(len(frames), -1, rows * side, columns * side)
+
+
+def pixels_to_tokens(pictures: Tensor, batch: int, side: int) -> Tensor:
+    """Undo `tokens_to_pixels`."""
+    count, channels, height, width = pictures.shape
+    rows, columns = height // side, width // side
+    order = torch.from_numpy(morton_order(rows, columns)).to(pictures.device)
+    grid = pictures.view(count, channels, rows, side, columns, side).permute(0, 2, 4, 3, 5, 1)
+    return grid.reshape(count, rows * columns, -1)[:, order].reshape(batch, -1, side * side * channels)
+
+
+class Visual(nn.Module):
+    """All modules that only visual tokens use."""
+
+    def __init__(self, config: ModelConfig, visual: VisualConfig) -> None:
+        super().__init__()
+        self.embed = PatchEmbedding(config, visual)
+        self.noise = NoiseEmbedding(config)
+        ratios = config.compress_ratios[: config.num_hidden_layers]
+        self.layers = nn.ModuleList(VisualBlock(config, r, f"visual.{i}") for i, r in enumerate(ratios))
+        self.head = LatentHead(config, visual)

@@ -1,0 +1,53 @@
+"""Attention of many query heads over one shared key-value head, with a learned sink per head.
+
+Contract (DeepSeek-V4 section 2): keys and values are the same tensor; one softmax spans all keys; the
+sink adds `exp(sink)` to the denominator and carries no value.  `attention_reference` is the slow clear
+version; `attention` computes the same through PyTorch's scaled-dot-product attention.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sancai.ops.precision import wide
+
+MASKED = -1e30  # finite: two of them must not add up to infinity
+
+
+def attention_reference(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
+    """Return the attention output (B, T, H, K).
+
+    Args:
+        query: (B, T, H, K).
+        keys: (B, S, K), used as keys and as values.
+        mask: (B, T, S) boolean, True = may be read.
+        sink: (H,) fp32 logits.
+    """
+    scores = torch.einsum("bthk,bsk->bhts", wide(query), wide(keys)) * query.shape[-1] ** -0.5
+    scores = scores.masked_fill(~mask[:, None], MASKED)
+    column = wide(sink).view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
+    weights = torch.cat([scores, column], -1).softmax(-1)[..., :-1]
+    return torch.einsum("bhts,bsk->bthk", weights, wide(keys)).to(query.dtype)
+
+
+def attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
+    """Return the same as `attention_reference` with a fused kernel.
+
+    The sink rides along as one more key: a zero vector whose extra channel is 1, met by an extra query
+    channel that holds the sink's logit.  Its value is zero.
+    """
+    width = query.shape[-1]
+    scale = width**-0.5
+    logit = (wide(sink) / scale).to(query.dtype).view(1, 1, -1, 1).expand(*query.shape[:3], 1)
+    wide_query = torch.cat([query, F.pad(logit, (0, 7))], -1).transpose(1, 2)
+    values = F.pad(keys, (0, 8, 0, 1))
+    one_hot = F.pad(keys.new_ones(keys.shape[0], 1, 1), (width, 7, keys.shape[1], 0))
+    heads = (-1, query.shape[2], -1, -1)
+    out = F.scaled_dot_product_attention(
+        wide_query,
+        (values + one_hot)[:, None].expand(heads),
+        values[:, None].expand(heads),
+        attn_mask=F.pad(mask, (0, 1), value=True)[:, None],
+        scale=scale,
+    )
+    return out[..., :width].transpose(1, 2)

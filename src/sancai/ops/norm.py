@@ -1,0 +1,24 @@
+"""Root-mean-square normalisation, computed in fp32 and cast once at the end."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sancai.ops.precision import wide
+
+
+def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
+    """Return ``weight * x / sqrt(mean(x², last dim) + eps)`` in the dtype of `x`.
+
+    Args:
+        x: any shape, normalised over the last dimension (D).
+        weight: (D,) or None.
+        eps: added to the mean square.
+    """
+    normed = F.rms_norm(wide(x), (x.shape[-1],), None if weight is None else wide(weight), eps)
+    return normed.to(x.dtype)
+
+
+def rms_scale(x: Tensor, eps: float) -> Tensor:
+    """Return ``1 / sqrt(mean(x², last dim) + eps)`` in fp32, keeping the dimension."""
+    return torch.rsqrt(wide(x).square().mean(-1, keepdim=True) + eps)

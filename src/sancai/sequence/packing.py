@@ -1,0 +1,239 @@
+"""PackedSequence: the noun of the house.  Documents become rows of text and visual tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sancai.errors import RequestError
+from sancai.sequence.meta import NEVER, PADDING, TokenMeta
+from sancai.sequence.order import morton_order
+from sancai.sequence.segment import Block, Document, Text
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a document stands: enough to append segments to it later.
+
+    open_text: the last segment is text and more text would continue it.
+    """
+
+    document: int = 0
+    segment: int = 0
+    offset: int = 0
+    index: int = 0
+    position: float = 0.0
+    block: int = 0
+    open_text: bool = False
+    copies: int = 0
+
+
+@dataclass(frozen=True)
+class PackedSequence:
+    """Rows of documents: text tokens and visual tokens in two tensors, joined by their metadata.
+
+    text_ids: (B, Tt) int64.  text: their metadata.
+    learn: (B, Tt) boolean: tokens that the language loss predicts.
+    latents: (B, Tv, C) fp32 or None; the first `num_committed` columns are clean blocks, the rest noisy.
+    sigma: (B, Tv) fp32.  grid: (B, Tv, 3) fp32: relative row, column and time inside the block.
+    frame: rows and columns of tokens in every frame.
+    cursors: where each row's last document stands, for appending to a cache.
+    """
+
+    text_ids: Tensor
+    text: TokenMeta
+    learn: Tensor
+    latents: Tensor | None = None
+    visual: TokenMeta | None = None
+    sigma: Tensor | None = None
+    grid: Tensor | None = None
+    num_committed: int = 0
+    frame: tuple[int, int] = (0, 0)
+    cursors: tuple[Cursor, ...] = ()
+
+    @property
+    def batch(self) -> int:
+        return self.text_ids.shape[0]
+
+    def to(self, device: torch.device | str) -> "PackedSequence":
+        """Move the tensors that the network computes with; metadata follows in the layout."""
+        names = [n for n in ("text_ids", "latents", "sigma", "grid") if getattr(self, n) is not None]
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+    def with_latents(self, latents: Tensor, sigma: Tensor) -> "PackedSequence":
+        """Return the same places with other contents (a denoising pass)."""
+        return replace(self, latents=latents, sigma=sigma)
+
+
+@dataclass
+class _Columns:
+    """Token facts of one row being written."""
+
+    facts: list[np.ndarray] = field(default_factory=list)
+    position: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, count: int, **facts: int | np.ndarray) -> None:
+        names = ("document", "segment", "offset", "index", "limit", "copy", "block")
+        self.facts.append(np.stack([np.broadcast_to(facts[n], (count,)) for n in names]).astype(np.int32))
+
+
+@dataclass
+class _Row:
+    """One row being written: columns of text, of clean blocks and of noisy blocks."""
+
+    cursor: Cursor
+    ids: list[int] = field(default_factory=list)
+    learn: list[bool] = field(default_factory=list)
+    columns: dict[str, _Columns] = field(
+        default_factory=lambda: {kind: _Columns() for kind in ("text", "clean", "noisy")}
+    )
+    latents: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"clean": [], "noisy": []})
+    sigma: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"clean": [], "noisy": []})
+    grid: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"clean": [], "noisy": []})
+
+    def add_document(self, document: Document, is_first: bool) -> None:
+        if not is_first:
+            self.cursor = Cursor(document=self.cursor.document + 1, copies=self.cursor.copies)
+        for segment in document:
+            if isinstance(segment, Text):
+                self.add_text(segment)
+            else:
+                self.add_block(segment)
+
+    def add_text(self, text: Text) -> None:
+        count, at = len(text.ids), self.cursor
+        if count == 0:
+            return
+        fresh = not at.open_text
+        segment = at.segment + (1 if fresh and at.index else 0)
+        offset = 0 if fresh else at.offset
+        steps = np.arange(count)
+        self.columns["text"].add(
+            count, document=at.document, segment=segment, offset=offset + steps, index=at.index + steps,
+            limit=at.index + steps + 1, copy=0, block=0,
+        )  # fmt: skip
+        place = (at.position + steps).astype(np.float32)
+        self.columns["text"].position.append(np.stack([place] * 3, -1))
+        self.ids.extend(int(i) for i in text.ids)
+        self.learn.extend(text.learn if len(text.learn) else [False] * count)
+        self.cursor = replace(
+            at, segment=segment, offset=offset + count, index=at.index + count,
+            position=at.position + count, open_text=True,
+        )  # fmt: skip
+
+    def add_block(self, block: Block) -> None:
+        at = self.cursor = replace(self.cursor, copies=self.cursor.copies + 1)
+        count = block.num_tokens
+        kind = "clean" if block.committed else "noisy"
+        segment = at.segment + (1 if at.index else 0)
+        steps = np.arange(count)
+        self.columns[kind].add(
+            count, document=at.document, segment=segment, offset=steps,
+            index=at.index + steps if block.committed else NEVER, limit=at.index,
+            copy=at.copies, block=at.block + 1,
+        )  # fmt: skip
+        place, grid = _coordinates(block, at.position)
+        self.columns[kind].position.append(place)
+        self.latents[kind].append(_in_order(block.latents))
+        self.sigma[kind].append(np.full(count, block.sigma, np.float32))
+        self.grid[kind].append(grid)
+        if block.committed:
+            moved = len(block.times) if block.advance is None else block.advance
+            self.cursor = replace(
+                at, segment=segment, offset=count, index=at.index + count,
+                position=at.position + moved, block=at.block + 1, open_text=False,
+            )  # fmt: skip
+
+
+def _in_order(latents: np.ndarray) -> np.ndarray:
+    """Return (F·Y·X, C) with every frame in Morton order."""
+    frames, rows, columns, channels = latents.shape
+    flat = np.ascontiguousarray(latents, np.float32).reshape(frames, rows * columns, channels)
+    return flat[:, morton_order(rows, columns)].reshape(-1, channels)
+
+
+def _coordinates(block: Block, start: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return rotary positions (T, 3) and relative places (T, 3) of a block's tokens."""
+    frames, rows, columns, _ = block.latents.shape
+    if len(block.times) != frames:
+        raise RequestError(f"a block has {frames} frames but {len(block.times)} times; give one per frame")
+    order = morton_order(rows, columns)
+    row, column = np.divmod(order, columns)
+    time = np.repeat(np.asarray(block.times, np.float32), rows * columns)
+    row, column = (np.tile(v, frames).astype(np.float32) for v in (row, column))
+    place = np.stack([start + time, start + row - rows / 2, start + column - columns / 2], -1)
+    grid = np.stack([(row + 0.5) / rows, (column + 0.5) / columns, time], -1)
+    return place.astype(np.float32), grid.astype(np.float32)
+
+
+def pack(rows: Sequence[Sequence[Document]], cursors: Sequence[Cursor] | None = None) -> PackedSequence:
+    """Pack documents into one PackedSequence, one inner sequence a row, padded on the right.
+
+    Args:
+        rows: for each row its documents.
+        cursors: continue each row's open document (its first document here) from a cache.
+    """
+    built = []
+    for number, documents in enumerate(rows):
+        row = _Row(cursors[number] if cursors else Cursor())
+        for place, document in enumerate(documents):
+            row.add_document(document, is_first=place == 0)
+        built.append(row)
+    text_ids, learn = _stack([np.array(r.ids, np.int64) for r in built]), _stack([np.array(r.learn, bool) for r in built])
+    packed = PackedSequence(
+        text_ids, _meta([r.columns["text"] for r in built]), learn, cursors=tuple(r.cursor for r in built)
+    )
+    if not any(r.latents["clean"] or r.latents["noisy"] for r in built):
+        return packed
+    frames = {b.latents.shape[1:3] for r in rows for d in r for b in d if isinstance(b, Block)}
+    if len(frames) > 1:
+        raise RequestError(f"one pack holds frames of one size, got {sorted(frames)}; pack each size by itself")
+    return replace(_with_visual(packed, built), frame=frames.pop())
+
+
+def _with_visual(packed: PackedSequence, built: list[_Row]) -> PackedSequence:
+    """Add the visual half: clean columns first, noisy columns after."""
+    kinds = ("clean", "noisy")
+    meta = {k: _meta([r.columns[k] for r in built]) for k in kinds}
+    width = next(a.shape[-1] for r in built for k in kinds for a in r.latents[k])
+
+    def both(name: str, empty: tuple[int, ...]) -> Tensor:
+        parts = []
+        for kind in kinds:
+            arrays = [getattr(r, name)[kind] for r in built]
+            parts.append(_stack([np.concatenate(a) if a else np.zeros(empty, np.float32) for a in arrays]))
+        return torch.cat(parts, 1)
+
+    return replace(
+        packed,
+        latents=both("latents", (0, width)),
+        sigma=both("sigma", (0,)),
+        grid=both("grid", (0, 3)),
+        visual=TokenMeta.cat([meta["clean"], meta["noisy"]]),
+        num_committed=meta["clean"].shape[1],
+    )
+
+
+def _stack(arrays: list[np.ndarray]) -> Tensor:
+    """Stack ragged arrays (T_b, ...) into (B, T, ...), zeros on the right."""
+    longest = max(len(a) for a in arrays)
+    out = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
+    for row, array in enumerate(arrays):
+        out[row, : len(array)] = array
+    return torch.from_numpy(out)
+
+
+def _meta(rows: list[_Columns]) -> TokenMeta:
+    """Stack the facts of all rows, padding on the right."""
+    facts = [np.concatenate(r.facts, 1) if r.facts else np.zeros((7, 0), np.int32) for r in rows]
+    longest = max(f.shape[1] for f in facts)
+    blank = np.array([PADDING, 0, 0, NEVER, 0, 0, 0], np.int32)
+    whole = np.broadcast_to(blank[:, None, None], (7, len(rows), longest)).copy()
+    place = np.zeros((len(rows), longest, 3), np.float32)
+    for number, (row, fact) in enumerate(zip(rows, facts, strict=True)):
+        whole[:, number, : fact.shape[1]] = fact
+        if row.position:
+            place[number, : fact.shape[1]] = np.concatenate(row.position)
+    return TokenMeta(*(torch.from_numpy(whole[n]) for n in range(7)), torch.from_numpy(place))

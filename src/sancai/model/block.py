@@ -83,7 +83,7 @@ def run_block(
         mixing[modality] = post, comb
     halves = {m: part("attn", m) for m in streams}
     out, kept = attend(halves, hidden, step.layout, ratio, past, step.num_committed, step.aux)
-    streams = {m: HyperConnection.expand(x, out[m], *mixing[m]) for m, x in streams.items()}
+    streams = {m: part("hc_attn", m).expand(x, out[m], *mixing[m]) for m, x in streams.items()}
     done = {}
     for modality, x in streams.items():
         noise = shifts(modality)
@@ -92,5 +92,5 @@ def run_block(
         read = modulate(h, *noise.ffn_modulation(step.noise)) if noise else h
         ids = step.ids if modality == "text" else None
         y = part("ffn", modality)(read, h, ids, step.real[modality], step.aux)
-        done[modality] = HyperConnection.expand(x, y, post, comb)
+        done[modality] = part("hc_ffn", modality).expand(x, y, post, comb)
     return done, kept

@@ -18,9 +18,12 @@ from sancai.ops.sinkhorn import sinkhorn
 
 
 def project_streams(streams: Tensor, fn: Tensor, eps: float) -> Tensor:
-    """Return fn · v / rms(v) for v = flattened streams (..., N, D), in fp32."""
-    flat = wide(streams.flatten(-2))
-    return F.linear(flat, fn) * rms_scale(flat, eps)
+    """Return fn · v / rms(v) for v = flattened streams (..., N, D), in fp32.
+
+    The product runs in the dtype of the streams (its sums in fp32), everything after it in fp32.
+    """
+    flat = streams.flatten(-2)
+    return wide(F.linear(flat, fn.to(flat.dtype))) * rms_scale(flat, eps)
 
 
 class HyperConnection(nn.Module):

@@ -13,7 +13,7 @@ from sancai.ops.precision import wide
 
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
-from sancai.ops.grouped_matmul import grouped_matmul
+from sancai.ops.grouped_matmul import group_rows
 
 
 @dataclass
@@ -96,11 +96,12 @@ class Experts(nn.Module):
         flat = chosen.flatten()
         order = flat.argsort(stable=True)
         counts = F.one_hot(flat, count).sum(0)
-        rows = x[order // top_k]
-        gate, up = (grouped_matmul(rows, w.to(x.dtype), counts) for w in (self.w1, self.w3))
-        out = grouped_matmul(swiglu(gate, up, self.limit), self.w2.to(x.dtype), counts)
+        plan = group_rows(len(flat), counts)
+        tiles = plan.scatter(x.index_select(0, order // top_k))
+        gate, up = (plan.matmul(tiles, w.to(x.dtype)) for w in (self.w1, self.w3))
+        out = plan.gather(plan.matmul(swiglu(gate, up, self.limit), self.w2.to(x.dtype)))
         back = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=x.device))
-        return (out[back].unflatten(0, (-1, top_k)) * weights.to(x.dtype)[..., None]).sum(1)
+        return (out.index_select(0, back).unflatten(0, (-1, top_k)) * weights.to(x.dtype)[..., None]).sum(1)
 
 
 class MoE(nn.Module):

@@ -15,7 +15,7 @@ from sancai.ops.precision import wide
 from sancai.sequence import morton_order, raster_order
 
 NUM_BANDS = 4
-CONV_CHANNELS = 16
+CONV_CHANNELS = 8
 
 
 class PatchEmbedding(nn.Module):

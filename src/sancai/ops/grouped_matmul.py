@@ -1,9 +1,13 @@
 """Matrix products of groups of rows with one weight per group: how experts run.
 
-Rows arrive sorted by group.  The reference pads every group to whole tiles and multiplies tile by
-tile, so all shapes are static and nothing is read back from the device.  On machines whose host owns
-the memory (a CPU) a plain loop over the groups is faster.
+Rows arrive sorted by group and are laid out with padding so that every group is whole tiles.  Two
+layouts give the same numbers: `tiled` (static shapes, nothing is read back from the device; each tile
+takes its group's weight) and `even` (all groups padded to the largest, one batched product; the largest
+count is read on the host, which costs nothing on a CPU).  Shapes are rounded up to few sizes, because
+kernels are prepared anew for every new shape.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,33 +15,64 @@ from torch import Tensor
 TILE = 16
 
 
-def grouped_matmul_reference(rows: Tensor, weights: Tensor, counts: Tensor) -> Tensor:
-    """Return rows (N, D) of group e times weights[e].T; weights (E, F, D), counts (E,) sum to N."""
-    slot, tile_group = _tiles(rows.shape[0], counts)
-    padded = rows.new_zeros(tile_group.shape[0] * TILE, rows.shape[1])
-    padded = padded.index_copy(0, slot, rows).view(-1, TILE, rows.shape[1])
-    product = torch.bmm(padded, weights[tile_group].transpose(1, 2))
-    return product.flatten(0, 1)[slot]
+@dataclass(frozen=True)
+class GroupedRows:
+    """A plan for N sorted rows in E groups.
+
+    slot: (N,) place of each row among the padded rows.
+    tile_group: (tiles,) group of each tile, or None if tile e is group e.
+    shape: (tiles, rows a tile).
+    """
+
+    slot: Tensor
+    tile_group: Tensor | None
+    shape: tuple[int, int]
+
+    def scatter(self, rows: Tensor) -> Tensor:
+        """Return the rows (N, D) laid out as (tiles, rows a tile, D), zeros elsewhere."""
+        padded = rows.new_zeros(self.shape[0] * self.shape[1], rows.shape[1])
+        return padded.index_copy(0, self.slot, rows).unflatten(0, self.shape)
+
+    def matmul(self, tiles: Tensor, weights: Tensor) -> Tensor:
+        """Return each tile times its group's weight transposed; weights (E, F, D)."""
+        chosen = weights if self.tile_group is None else weights[self.tile_group]
+        return torch.bmm(tiles, chosen.transpose(1, 2))
+
+    def gather(self, tiles: Tensor) -> Tensor:
+        """Return the rows (N, F) again."""
+        return tiles.flatten(0, 1).index_select(0, self.slot)
 
 
-def _tiles(num_rows: int, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the padded slot of every row (N,) and the group of every tile (static count)."""
+def tiled(num_rows: int, counts: Tensor) -> GroupedRows:
+    """Plan with static shapes; counts (E,) int64 sum to num_rows."""
     num_groups = counts.shape[0]
     tiles = (counts + TILE - 1) // TILE
     tile_end, row_end = tiles.cumsum(0), counts.cumsum(0)
-    row = torch.arange(num_rows, device=counts.device, dtype=torch.int64)
-    group = (row[:, None] >= row_end[None]).sum(-1)
+    group = _group_of(num_rows, row_end)
     shift = (tile_end - tiles) * TILE - (row_end - counts)
-    slot = row + shift[group]
+    row = torch.arange(num_rows, device=counts.device, dtype=torch.int64)
     num_tiles = num_rows // TILE + num_groups
-    tile = torch.arange(num_tiles, device=counts.device, dtype=torch.int64)
-    tile_group = (tile[:, None] >= tile_end[None]).sum(-1).clamp(max=num_groups - 1)
-    return slot, tile_group
+    tile_group = _group_of(num_tiles, tile_end).clamp(max=num_groups - 1)
+    return GroupedRows(row + shift[group], tile_group, (num_tiles, TILE))
 
 
-def grouped_matmul(rows: Tensor, weights: Tensor, counts: Tensor) -> Tensor:
-    """Return the same as `grouped_matmul_reference`, by the faster way for the rows' device."""
-    if rows.device.type != "cpu":
-        return grouped_matmul_reference(rows, weights, counts)
-    parts = rows.split(counts.tolist())
-    return torch.cat([part @ weight.t() for part, weight in zip(parts, weights.unbind(), strict=True)])
+def even(num_rows: int, counts: Tensor) -> GroupedRows:
+    """Plan with every group padded to the largest, rounded up so that sizes repeat."""
+    grain = max(TILE, 1 << max(num_rows // 64 - 1, 0).bit_length())
+    height = -(-int(counts.max()) // grain) * grain
+    row_end = counts.cumsum(0)
+    row = torch.arange(num_rows, device=counts.device, dtype=torch.int64)
+    group = _group_of(num_rows, row_end)
+    slot = row + group * height - (row_end - counts)[group]
+    return GroupedRows(slot, None, (counts.shape[0], height))
+
+
+def group_rows(num_rows: int, counts: Tensor) -> GroupedRows:
+    """Return the faster plan for the device of `counts`."""
+    return even(num_rows, counts) if counts.device.type == "cpu" else tiled(num_rows, counts)
+
+
+def _group_of(count: int, ends: Tensor) -> Tensor:
+    """Return for each of `count` places the group whose end lies beyond it."""
+    place = torch.arange(count, device=ends.device, dtype=torch.int64)
+    return (place[:, None] >= ends[None]).sum(-1)

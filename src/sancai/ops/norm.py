@@ -21,4 +21,5 @@ def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
 
 def rms_scale(x: Tensor, eps: float) -> Tensor:
     """Return ``1 / sqrt(mean(x², last dim) + eps)`` in fp32, keeping the dimension."""
-    return torch.rsqrt(wide(x).square().mean(-1, keepdim=True) + eps)
+    total = x.square().sum(-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
+    return torch.rsqrt(total / x.shape[-1] + eps)

@@ -168,12 +168,15 @@ def _coordinates(block: Block, start: float) -> tuple[np.ndarray, np.ndarray]:
     return place.astype(np.float32), grid.astype(np.float32)
 
 
-def pack(rows: Sequence[Sequence[Document]], cursors: Sequence[Cursor] | None = None) -> PackedSequence:
+def pack(
+    rows: Sequence[Sequence[Document]], cursors: Sequence[Cursor] | None = None, text_multiple: int = 1
+) -> PackedSequence:
     """Pack documents into one PackedSequence, one inner sequence a row, padded on the right.
 
     Args:
         rows: for each row its documents.
         cursors: continue each row's open document (its first document here) from a cache.
+        text_multiple: pad the text columns to a multiple, so that shapes repeat.
     """
     built = []
     for number, documents in enumerate(rows):
@@ -181,10 +184,10 @@ def pack(rows: Sequence[Sequence[Document]], cursors: Sequence[Cursor] | None = 
         for place, document in enumerate(documents):
             row.add_document(document, is_first=place == 0)
         built.append(row)
-    text_ids, learn = _stack([np.array(r.ids, np.int64) for r in built]), _stack([np.array(r.learn, bool) for r in built])
-    packed = PackedSequence(
-        text_ids, _meta([r.columns["text"] for r in built]), learn, cursors=tuple(r.cursor for r in built)
-    )
+    text_ids = _stack([np.array(r.ids, np.int64) for r in built], text_multiple)
+    learn = _stack([np.array(r.learn, bool) for r in built], text_multiple)
+    text = _meta([r.columns["text"] for r in built], text_multiple)
+    packed = PackedSequence(text_ids, text, learn, cursors=tuple(r.cursor for r in built))
     if not any(r.latents["clean"] or r.latents["noisy"] for r in built):
         return packed
     frames = {b.latents.shape[1:3] for r in rows for d in r for b in d if isinstance(b, Block)}
@@ -216,19 +219,19 @@ def _with_visual(packed: PackedSequence, built: list[_Row]) -> PackedSequence:
     )
 
 
-def _stack(arrays: list[np.ndarray]) -> Tensor:
+def _stack(arrays: list[np.ndarray], multiple: int = 1) -> Tensor:
     """Stack ragged arrays (T_b, ...) into (B, T, ...), zeros on the right."""
-    longest = max(len(a) for a in arrays)
+    longest = -(-max(len(a) for a in arrays) // multiple) * multiple
     out = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
     for row, array in enumerate(arrays):
         out[row, : len(array)] = array
     return torch.from_numpy(out)
 
 
-def _meta(rows: list[_Columns]) -> TokenMeta:
+def _meta(rows: list[_Columns], multiple: int = 1) -> TokenMeta:
     """Stack the facts of all rows, padding on the right."""
     facts = [np.concatenate(r.facts, 1) if r.facts else np.zeros((7, 0), np.int32) for r in rows]
-    longest = max(f.shape[1] for f in facts)
+    longest = -(-max(f.shape[1] for f in facts) // multiple) * multiple
     blank = np.array([PADDING, 0, 0, NEVER, 0, 0, 0], np.int32)
     whole = np.broadcast_to(blank[:, None, None], (7, len(rows), longest)).copy()
     place = np.zeros((len(rows), longest, 3), np.float32)

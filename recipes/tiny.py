@@ -1,0 +1,40 @@
+"""The shipped model: 64×64 game characters from words, animated, described; a little arithmetic."""
+
+from sancai.model import ModelConfig, VisualConfig
+from sancai.train import LossConfig, OptimizerConfig, SampleConfig, Share, TrainConfig
+
+
+def model() -> ModelConfig:
+    """Return the architecture."""
+    return ModelConfig(
+        vocab_size=1280, hidden_size=256, num_hidden_layers=6, compress_ratios=(0, 4, 16, 4, 16, 4, 0),
+        num_attention_heads=4, head_dim=128, qk_rope_head_dim=64, q_lora_rank=128, o_groups=2, o_lora_rank=128,
+        sliding_window=64, index_n_heads=16, index_head_dim=64, index_topk=64, n_routed_experts=4,
+        num_experts_per_tok=2, moe_intermediate_size=192, num_hash_layers=1, hc_mult=2, hc_sinkhorn_iters=8,
+        visual=VisualConfig(n_routed_experts=6, num_experts_per_tok=2, local_blocks=1, block_frames=8),
+    )  # fmt: skip
+
+
+def pretrain(pack: str = "packs/characters") -> TrainConfig:
+    """Train from nothing on composed characters."""
+    return TrainConfig(
+        name="tiny-pretrain",
+        model=model(),
+        pack=pack,
+        mixture={
+            "image": Share(24),
+            "video": Share(3, 2, 0),
+            "animate": Share(3, 2, 1),
+            "look": Share(16, 2, 0),
+            "arithmetic": Share(16, 2, 1),
+            "edit": Share(8, 4, 3),
+            "talk": Share(4, 4, 1),
+        },
+        samples=SampleConfig(image_copies=3, questions=5),
+        optimizer=OptimizerConfig(lr=5e-3, adamw_lr=3e-3),
+        loss=LossConfig(shift=3.0, bias_step=0.01, balance=3e-3),
+        steps=1200,
+        warmup_steps=30,
+        decay_share=0.45,
+        compile=True,
+    )

@@ -1,0 +1,94 @@
+"""Model folders: `config.json`, `model.safetensors`, `tokenizer.json` (and, for people, a card).
+
+Weights load strictly: every missing, unexpected or misshapen tensor is named in one error.
+"""
+
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sancai.checkpoint.names import from_official, to_official
+from sancai.errors import CheckpointError, ConfigError
+from sancai.model import ModelConfig, Transformer
+from sancai.tokenizer import Tokenizer
+
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+KEPT_WIDE = ("hc_", "ape", "attn_sink", "gate.bias", "stream_scale")
+"""Small tensors that stay fp32, as in DeepSeek's own files."""
+
+
+def save_model(
+    folder: pathlib.Path, config: ModelConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer,
+    dtype: torch.dtype = torch.bfloat16,
+) -> None:  # fmt: skip
+    """Write a model folder; a reader never sees a half-written weight file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
+    tokenizer.save(folder / TOKENIZER)
+    stored = {n: _stored(n, t, dtype) for n, t in to_official(weights).items()}
+    partial = folder / (WEIGHTS + ".partial")
+    save_file(stored, partial, metadata={"format": "pt"})
+    os.replace(partial, folder / WEIGHTS)
+
+
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    wide = not tensor.is_floating_point() or any(word in name for word in KEPT_WIDE)
+    return tensor.detach().to("cpu", tensor.dtype if wide else dtype).contiguous().clone()
+
+
+def load_config(folder: pathlib.Path) -> ModelConfig:
+    """Read the architecture of a model folder."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise CheckpointError(f"no model in {folder}: {CONFIG} is missing; name a folder with {CONFIG} and {WEIGHTS}")
+    try:
+        return ModelConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (json.JSONDecodeError, TypeError, KeyError, ConfigError) as error:
+        raise CheckpointError(f"{path} does not describe a model ({error}); fetch it again") from error
+
+
+def load_model(folder: pathlib.Path) -> tuple[Transformer, Tokenizer]:
+    """Read a model folder into a Transformer with fp32 weights and its tokenizer."""
+    config = load_config(folder)
+    tokenizer = Tokenizer.load(folder / TOKENIZER)
+    if tokenizer.vocab_size > config.vocab_size:
+        raise CheckpointError(
+            f"the tokenizer in {folder} has {tokenizer.vocab_size} tokens, the model {config.vocab_size}; "
+            "take both from the same release"
+        )
+    model = Transformer(config)
+    load_weights(model, read_weights(folder / WEIGHTS), folder / WEIGHTS)
+    return model.eval(), tokenizer
+
+
+def read_weights(path: pathlib.Path) -> dict[str, Tensor]:
+    """Read a safetensors file under our names."""
+    if not path.is_file():
+        raise CheckpointError(f"no weights at {path}; a model folder holds {CONFIG}, {WEIGHTS} and {TOKENIZER}")
+    try:
+        return from_official(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file ({error}); fetch it again") from error
+
+
+def load_weights(model: Transformer, weights: Mapping[str, Tensor], source: object) -> None:
+    """Fill a model in place; all that does not fit is listed in one error."""
+    own = model.state_dict()
+    problems = [f"missing {n}" for n in own if n not in weights]
+    problems += [f"unexpected {n}" for n in weights if n not in own]
+    for name, tensor in weights.items():
+        if name in own and tensor.shape != own[name].shape:
+            problems.append(f"{name} has shape {list(tensor.shape)}, expected {list(own[name].shape)}")
+        elif name in own and tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            problems.append(f"{name} holds numbers that are not finite")
+    if problems:
+        shown = "\n  ".join(problems[:20])
+        more = f"\n  … and {len(problems) - 20} more" if len(problems) > 20 else ""
+        raise CheckpointError(f"the weights in {source} do not fit the model:\n  {shown}{more}\nfetch them again, or take the matching config.json")
+    model.load_state_dict({n: t.to(own[n].dtype) for n, t in weights.items()})

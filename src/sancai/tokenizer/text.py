@@ -1,0 +1,82 @@
+"""Byte-level BPE with DeepSeek-V4's control tokens (a thin face over Hugging Face `tokenizers`)."""
+
+import pathlib
+from collections.abc import Iterable, Sequence
+
+from tokenizers import Tokenizer as Backend
+from tokenizers import decoders, models, pre_tokenizers, trainers
+
+from sancai.errors import CheckpointError
+
+BOS = "<｜begin▁of▁sentence｜>"
+EOS = "<｜end▁of▁sentence｜>"
+PAD = "<｜▁pad▁｜>"
+USER = "<｜User｜>"
+ASSISTANT = "<｜Assistant｜>"
+THINK, END_THINK = "<think>", "</think>"
+VISUAL, END_VISUAL = "<｜visual｜>", "<｜end▁of▁visual｜>"
+"""`<｜visual｜>` and a number of frames announce a block, as V4's reserved span tokens would."""
+SPECIAL = (BOS, EOS, PAD, USER, ASSISTANT, THINK, END_THINK, VISUAL, END_VISUAL)
+
+
+class Tokenizer:
+    """Text ↔ ids.  Special tokens are never produced from user text."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        missing = [s for s in SPECIAL if backend.token_to_id(s) is None]
+        if missing:
+            raise CheckpointError(f"the tokenizer lacks the control tokens {missing}; take the one beside the weights")
+        self.bos, self.eos, self.pad, self.user, self.assistant = (self.id_of(s) for s in SPECIAL[:5])
+        self.think, self.end_think, self.visual, self.end_visual = (self.id_of(s) for s in SPECIAL[5:])
+
+    @property
+    def vocab_size(self) -> int:
+        return self._backend.get_vocab_size()
+
+    def id_of(self, token: str) -> int:
+        """Return the id of one token of the vocabulary."""
+        return self._backend.token_to_id(token)
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of plain text; control tokens written out in it stay plain text."""
+        for token in SPECIAL:
+            text = text.replace(token, "")
+        return self._backend.encode(text, add_special_tokens=False).ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids, without control tokens."""
+        return self._backend.decode(list(ids), skip_special_tokens=True)
+
+    def save(self, path: pathlib.Path) -> None:
+        """Write the tokenizer as JSON."""
+        self._backend.save(str(path))
+
+    @staticmethod
+    def load(path: pathlib.Path) -> "Tokenizer":
+        """Read a tokenizer written by `save` or by Hugging Face tokenizers."""
+        if not path.is_file():
+            raise CheckpointError(f"no tokenizer at {path}; a model folder holds config, weights and tokenizer.json")
+        try:
+            return Tokenizer(Backend.from_file(str(path)))
+        except Exception as error:  # the backend raises bare Exceptions
+            if isinstance(error, CheckpointError):
+                raise
+            raise CheckpointError(f"{path} is not a tokenizer ({error}); fetch it again") from error
+
+    @staticmethod
+    def train(texts: Iterable[str], vocab_size: int) -> "Tokenizer":
+        """Learn a vocabulary; digits stay single so that sums can be worked out."""
+        backend = Backend(models.BPE())
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+        backend.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            special_tokens=list(SPECIAL),
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        backend.train_from_iterator(texts, trainer)
+        return Tokenizer(backend)

@@ -1,0 +1,146 @@
+"""The training loop: steps, metrics, states, sample sheets; stops cleanly and resumes exactly."""
+
+import dataclasses
+import json
+import pathlib
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+
+from sancai.checkpoint import load_state, load_weights, newest_state, read_weights, save_model, save_state
+from sancai.data.packs import open_pack
+from sancai.data.samples import Sampler, sample_texts
+from sancai.errors import CheckpointError
+from sancai.model import Transformer
+from sancai.telemetry import MetricsFile
+from sancai.tokenizer import Tokenizer
+from sancai.train.config import TrainConfig
+from sancai.train.step import Stepper
+
+VOCABULARY_TEXTS = 6000
+Report = dict[str, float]
+
+
+class Watcher(Protocol):
+    """What a run shows while it goes."""
+
+    def __call__(self, step: int, report: Report, run: "Run") -> None: ...
+
+
+@dataclasses.dataclass
+class Run:
+    """One training run in one folder."""
+
+    config: TrainConfig
+    folder: pathlib.Path
+    stepper: Stepper
+    tokenizer: Tokenizer
+    step: int = 0
+
+    def train(self, watch: Watcher | None = None, until: int | None = None, stop: Callable[[], bool] = lambda: False) -> None:
+        """Run to the end (or `until`); an interruption saves the state first.
+
+        Args:
+            watch: called after every step.
+            until: step to stop at.
+            stop: asked after every step; True saves and returns.
+        """
+        metrics = MetricsFile(self.folder / "metrics.jsonl", self.step)
+        last = min(until or self.config.steps, self.config.steps)
+        try:
+            while self.step < last and not stop():
+                started = time.monotonic()
+                report = self.stepper.step(self.step)
+                report["seconds"] = time.monotonic() - started
+                metrics.write(self.step, {k: round(v, 6) for k, v in report.items()})
+                self.step += 1
+                if watch:
+                    watch(self.step, report, self)
+                if self.step % self.config.save_every == 0:
+                    self.save()
+        finally:
+            self.save()
+
+    def save(self) -> None:
+        """Write the training state and the averaged model."""
+        save_state(self.folder, self.step, self.state())
+        save_model(self.folder / "model", self.config.model, self.stepper.average, self.tokenizer)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that a step changes."""
+        return {
+            "step": self.step,
+            "weights": self.stepper.model.state_dict(),
+            "average": self.stepper.average,
+            "optimizer": self.stepper.optimizer.state_dict(),
+        }
+
+
+def start(config: TrainConfig, folder: pathlib.Path) -> Run:
+    """Open a run: go on from the newest state in the folder, or begin."""
+    torch.set_flush_denormal(True)
+    library = open_pack(config.pack)
+    path = newest_state(folder)
+    fresh = path is None
+    tokenizer = _tokenizer(config, folder, library, fresh)
+    if tokenizer.vocab_size > config.model.vocab_size:
+        raise CheckpointError(
+            f"the texts need {tokenizer.vocab_size} tokens but model.vocab_size is {config.model.vocab_size}; raise it"
+        )
+    model = Transformer(config.model, seed=config.seed)
+    model.compute_dtype = getattr(torch, config.dtype)
+    if config.model.visual and config.model.visual.sharing == "frozen_text":
+        freeze_text(model)
+    if fresh and config.start_from:
+        source = pathlib.Path(config.start_from) / "model.safetensors"
+        load_weights(model, read_weights(source), source)
+    run = Run(config, folder, Stepper(model, Sampler(library, tokenizer, config.samples), config), tokenizer)
+    if path is not None:
+        _restore(run, path)
+    else:
+        _describe(config, folder)
+    return run
+
+
+def freeze_text(model: Transformer) -> None:
+    """Leave the text half as it is: only visual parameters learn."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith("visual."))
+
+
+def _tokenizer(config: TrainConfig, folder: pathlib.Path, library: Any, fresh: bool) -> Tokenizer:
+    """Return the run's tokenizer: its own, the one it starts from, or a new one."""
+    kept = folder / "tokenizer.json"
+    if not fresh or kept.is_file():
+        return Tokenizer.load(kept)
+    folder.mkdir(parents=True, exist_ok=True)
+    if config.start_from:
+        tokenizer = Tokenizer.load(pathlib.Path(config.start_from) / "tokenizer.json")
+    else:
+        texts = sample_texts(library, random.Random(config.seed), VOCABULARY_TEXTS)
+        tokenizer = Tokenizer.train(texts, config.model.vocab_size)
+    tokenizer.save(kept)
+    return tokenizer
+
+
+def _describe(config: TrainConfig, folder: pathlib.Path) -> None:
+    """Keep the resolved settings beside the run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n", encoding="utf-8")
+
+
+def _restore(run: Run, path: pathlib.Path) -> None:
+    """Load a state into a fresh run of the same settings."""
+    state = load_state(path)
+    try:
+        run.stepper.model.load_state_dict(state["weights"])
+        run.stepper.optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"the state {path} belongs to another architecture ({error}); use a new folder or the same settings"
+        ) from error
+    run.stepper.average = state["average"]
+    run.step = int(state["step"])

@@ -1,0 +1,59 @@
+"""Loss terms of one batch, each kept apart."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sancai.flow import flow_loss
+from sancai.model import Auxiliary, Output, Transformer, has_next
+from sancai.train.batch import Batch
+from sancai.train.config import LossConfig
+
+
+@dataclass(frozen=True)
+class Totals:
+    """How many tokens each mean of a step runs over."""
+
+    noisy: int
+    text: int
+    batches: int
+
+
+def loss_terms(
+    model: Transformer, batch: Batch, output: Output, aux: Auxiliary, config: LossConfig, totals: Totals
+) -> dict[str, Tensor]:
+    """Return weighted terms whose sum over a step's batches is the step's loss."""
+    terms: dict[str, Tensor] = {}
+    if batch.clean is not None and output.prediction is not None:
+        split = batch.packed.num_committed
+        z = batch.packed.latents[:, split:].to(output.prediction)
+        errors = flow_loss(
+            output.prediction, z, batch.clean.to(z), batch.sigma.to(z)[..., None], config.kind
+        )
+        terms["flow"] = (errors * batch.weight.to(z)).sum() / max(totals.noisy, 1)
+    if batch.text_tokens and output.hidden is not None:
+        share = config.text / max(totals.text, 1)
+        terms["text"] = share * cross_entropy(model.logits(output.hidden), batch.targets, batch.learn)
+        if output.mtp_hidden is not None:
+            targets, learn = ahead(batch)
+            terms["mtp"] = share * config.mtp * cross_entropy(model.logits(output.mtp_hidden), targets, learn)
+    if aux.balance:
+        terms["balance"] = config.balance * torch.stack(aux.balance).mean() / totals.batches
+    if aux.indexer:
+        terms["indexer"] = config.indexer * torch.stack(aux.indexer).mean() / totals.batches
+    return terms
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, learn: Tensor) -> Tensor:
+    """Return the summed cross-entropy (nats) of logits (B, T, V) where `learn` is True."""
+    losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten().to(logits.device), reduction="none")
+    return (losses * learn.flatten().to(losses)).sum()
+
+
+def ahead(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the targets two tokens on and where they count: next and next but one in the same run."""
+    targets = F.pad(batch.packed.text_ids[:, 2:], (0, 2))
+    learn = F.pad(batch.packed.learn[:, 2:], (0, 2)) & has_next(batch.packed.text, 2)
+    return targets, learn

@@ -1,0 +1,135 @@
+"""Muon for matrices, AdamW for the rest (DeepSeek-V4 report section 2.4).
+
+Muon: momentum with Nesterov, orthogonalised by Newton-Schulz, rescaled to an update RMS of 0.18 so that
+AdamW's rates carry over, decoupled weight decay.  Every expert's matrix is orthogonalised by itself.
+Matrices of one shape run as one batch.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+RMS = 0.18
+FAST = (3.4445, -4.7750, 2.0315)
+ADAMW_WORDS = (
+    "embed", "head", "norm", "gate.weight", "hc_", "ape", "attn_sink", "table", "shift", "noise", "conv",
+    "stream_scale", "place", "visual.embed",
+)  # fmt: skip
+"""Parameters whose name holds one of these stay with AdamW."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """Rates and decay."""
+
+    lr: float = 2e-3
+    """Peak rate of Muon."""
+    adamw_lr: float = 2e-3
+    weight_decay: float = 0.05
+    momentum: float = 0.95
+    betas: tuple[float, float] = (0.9, 0.95)
+    eps: float = 1e-10
+    newton_schulz_steps: int = 5
+    clip: float = 1.0
+    """Largest norm of all gradients together."""
+
+
+class Optimizer:
+    """Both rules over one model; `state_dict` restores exactly."""
+
+    def __init__(self, model: nn.Module, config: OptimizerConfig) -> None:
+        self.config = config
+        named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        self.matrices = {n: p for n, p in named if is_matrix(n, p)}
+        self.others = {n: p for n, p in named if not is_matrix(n, p)}
+        self.momentum = {n: torch.zeros_like(p) for n, p in self.matrices.items()}
+        decayed = [p for p in self.others.values() if p.dim() >= 2]
+        plain = [p for p in self.others.values() if p.dim() < 2]
+        self.adamw = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": config.weight_decay},
+                {"params": plain, "weight_decay": 0.0},
+            ],
+            lr=config.adamw_lr, betas=config.betas, eps=config.eps, foreach=True,
+        )  # fmt: skip
+
+    def step(self, scale: float) -> float:
+        """Update all parameters with rates times `scale`; return the gradients' norm before clipping."""
+        everything = [*self.matrices.values(), *self.others.values()]
+        norm = float(nn.utils.clip_grad_norm_(everything, self.config.clip, foreach=True))
+        for group in self.adamw.param_groups:
+            group["lr"] = self.config.adamw_lr * scale
+        self.adamw.step()
+        self._step_matrices(self.config.lr * scale)
+        self.adamw.zero_grad(set_to_none=True)
+        for parameter in self.matrices.values():
+            parameter.grad = None
+        return norm
+
+    @torch.no_grad()
+    def _step_matrices(self, lr: float) -> None:
+        mu = self.config.momentum
+        shapes: dict[tuple[int, ...], list[str]] = defaultdict(list)
+        for name, parameter in self.matrices.items():
+            if parameter.grad is not None:
+                shapes[tuple(parameter.shape[-2:])].append(name)
+        for names in shapes.values():
+            self._step_shape(names, lr, mu)
+
+    def _step_shape(self, names: list[str], lr: float, mu: float) -> None:
+        """Update all matrices of one shape together."""
+        grads = [self.matrices[n].grad for n in names]
+        buffers = [self.momentum[n] for n in names]
+        torch._foreach_mul_(buffers, mu)
+        torch._foreach_add_(buffers, grads)
+        looked = [(g + mu * b).flatten(0, -3) if g.dim() > 2 else (g + mu * b)[None] for g, b in zip(grads, buffers, strict=True)]
+        stacked = torch.cat(looked)
+        update = orthogonalise(stacked, self.config.newton_schulz_steps)
+        update = update.to(stacked.dtype) * (RMS * max(stacked.shape[-2:]) ** 0.5)
+        start = 0
+        for name, part in zip(names, looked, strict=True):
+            parameter = self.matrices[name]
+            parameter.mul_(1 - lr * self.config.weight_decay)
+            parameter.sub_(update[start : start + len(part)].view_as(parameter), alpha=lr)
+            start += len(part)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on exactly."""
+        return {"momentum": self.momentum, "adamw": self.adamw.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict`'s output."""
+        for name, tensor in state["momentum"].items():
+            self.momentum[name].copy_(tensor)
+        self.adamw.load_state_dict(state["adamw"])
+
+
+def is_matrix(name: str, parameter: Tensor) -> bool:
+    """Return whether Muon updates this parameter."""
+    words = [name[len("visual.") :] if name.startswith("visual.layers") else name]
+    return parameter.dim() >= 2 and not any(word in words[0] for word in ADAMW_WORDS)
+
+
+def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
+    """Return nearly orthogonal matrices (B, R, C) by Newton-Schulz, in bf16: matrix products only."""
+    a, b, c = FAST
+    x = matrices.bfloat16()
+    flip = x.shape[-2] > x.shape[-1]
+    if flip:
+        x = x.transpose(-1, -2)
+    norm = torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float32)
+    x = x / (norm + 1e-12).to(x.dtype)
+    for _ in range(steps):
+        square = torch.bmm(x, x.transpose(-1, -2))
+        mixed = torch.baddbmm(square, square, square, beta=b, alpha=c)
+        x = torch.baddbmm(x, mixed, x, beta=a, alpha=1.0)
+    return x.transpose(-1, -2) if flip else x
+
+
+def parameter_count(parameters: Iterable[Tensor]) -> int:
+    """Return how many numbers the tensors hold."""
+    return sum(p.numel() for p in parameters)

@@ -3,6 +3,13 @@
 from sancai.model import ModelConfig, VisualConfig
 from sancai.train import LossConfig, OptimizerConfig, SampleConfig, Share, TrainConfig
 
+PROMPTS = (
+    "a knight in steel armour with a red cape, facing left",
+    "a female elf with long red hair in a green tunic, facing the viewer",
+    "a skeleton walking right",
+    "a male orc with green skin wearing a blue t-shirt and black trousers, facing away",
+)
+
 
 def model() -> ModelConfig:
     """Return the architecture."""
@@ -35,6 +42,8 @@ def pretrain(pack: str = "packs/characters") -> TrainConfig:
         loss=LossConfig(shift=3.0, bias_step=0.01, balance=3e-3),
         steps=1200,
         warmup_steps=30,
+        sample_every=200,
+        sample_prompts=PROMPTS,
         decay_share=0.45,
         compile=True,
     )

@@ -3,6 +3,7 @@
     SancaiError
     ├── ConfigError      (ValueError)    a setting cannot work
     ├── CheckpointError                  weights or run folders that do not fit
+    ├── DeviceError                      a device that cannot be used
     ├── RequestError     (ValueError)    a prompt or option that cannot be served
     ├── MediaError                       a picture or clip that cannot be read or written
     ├── DataError                        a data pack that is missing or damaged
@@ -22,6 +23,10 @@ class ConfigError(SancaiError, ValueError):
 
 class CheckpointError(SancaiError):
     """Weights, tokenizer or run folder missing, damaged or of another shape."""
+
+
+class DeviceError(SancaiError):
+    """A device that is not here or cannot compute."""
 
 
 class RequestError(SancaiError, ValueError):

@@ -90,5 +90,8 @@ def load_weights(model: Transformer, weights: Mapping[str, Tensor], source: obje
     if problems:
         shown = "\n  ".join(problems[:20])
         more = f"\n  … and {len(problems) - 20} more" if len(problems) > 20 else ""
-        raise CheckpointError(f"the weights in {source} do not fit the model:\n  {shown}{more}\nfetch them again, or take the matching config.json")
+        raise CheckpointError(
+            f"the weights in {source} do not fit the model:\n  {shown}{more}\n"
+            "fetch them again, or take the matching config.json"
+        )
     model.load_state_dict({n: t.to(own[n].dtype) for n, t in weights.items()})

@@ -32,7 +32,7 @@ class Library:
         self.species, self.items, self.sheets = info["species"], info["items"], info["sheets"]
         self.slots: list[str] = info["slots"]
         self.by_slot = {s: [k for k, item in self.items.items() if item["slot"] == s] for s in self.slots}
-        self._tables: dict[tuple, np.ndarray] = {}
+        self._tables: dict[tuple[Any, ...], np.ndarray] = {}
 
     @staticmethod
     def open(folder: str | pathlib.Path) -> "Library":
@@ -83,14 +83,14 @@ class Library:
             owner[y0:y1, x0:x1][source[..., 3] > 127] = names.index(slot)
         return canvas, owner
 
-    def _crops(self, who: Character, action: str, direction: str, frame: int) -> Iterable[tuple]:
+    def _crops(self, who: Character, action: str, direction: str, frame: int) -> Iterable[tuple[Any, ...]]:
         """Yield (slot, x, y, index image, palette) of each drawn part, back to front."""
         for _, slot, sheet, table in self._layers(who):
             crop = self._crop(sheet, action, direction, frame)
             if crop is not None:
                 yield (slot, *crop, table)
 
-    def _layers(self, who: Character) -> list[tuple]:
+    def _layers(self, who: Character) -> list[tuple[Any, ...]]:
         """Return (z, slot, sheet, palette) of a character, from back to front."""
         found = list(self._slot_layers(who, "body", self.species[who["species"]]["layers"], who.get("skin")))
         for slot in self.slots:
@@ -99,7 +99,9 @@ class Library:
                 found += self._slot_layers(who, slot, self.items[key]["layers"], color)
         return sorted(found, key=lambda layer: layer[0])
 
-    def _slot_layers(self, who: Character, slot: str, layers: list, color: str | None) -> Iterable[tuple]:
+    def _slot_layers(
+        self, who: Character, slot: str, layers: list[Any], color: str | None
+    ) -> Iterable[tuple[Any, ...]]:
         for layer in layers:
             sheet = layer["sheets"].get(who["build"])
             if sheet is not None:
@@ -120,7 +122,7 @@ class Library:
         return self._tables[key]
 
     def _recolor(
-        self, table: np.ndarray, info: Mapping, which: int, material: str, color: str | None, eyes: str | None
+        self, table: np.ndarray, info: Mapping[str, Any], which: int, material: str, color: str | None, eyes: str | None
     ) -> None:
         """Replace one ramp of a palette in place."""
         name = color if which == 0 else {"eye": eyes, "metal": "steel", "cloth": "brown"}[material]
@@ -132,7 +134,7 @@ class Library:
         mine = ramp[:, 0] == which
         table[mine, :3] = target[ramp[mine, 1]]
 
-    def _crop(self, sheet: int, action: str, direction: str, frame: int) -> tuple | None:
+    def _crop(self, sheet: int, action: str, direction: str, frame: int) -> tuple[Any, ...] | None:
         """Return (x, y, index image) of one part in one frame, None where it draws nothing."""
         start = self.sheets[sheet]["anims"].get(action)
         if start is None:
@@ -189,7 +191,7 @@ class Library:
         return list(self.directions) if spec["dirs"] == 4 else [spec["only"]]
 
 
-def _clip_box(x: int, y: int, shape: tuple[int, ...], size: int) -> tuple | None:
+def _clip_box(x: int, y: int, shape: tuple[int, ...], size: int) -> tuple[Any, ...] | None:
     """Return the canvas box and the matching slices of a crop, None where they miss each other."""
     x0, y0 = max(x, 0), max(y, 0)
     x1, y1 = min(x + shape[1], size), min(y + shape[0], size)

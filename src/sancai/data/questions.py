@@ -49,15 +49,19 @@ class Asker:
                 return (kind, *pair)
 
     def species(self) -> Pair | None:
+        """Ask who it is."""
         return ("who is this?", noun(self.library, self.who)) if self.visible["body"] >= 40 else None
 
     def facing(self) -> Pair:
+        """Ask which way it faces."""
         return "which way does the character face?", SIDE[self.direction]
 
     def action(self) -> Pair:
+        """Ask what it does."""
         return "what is the character doing?", DOING.get(self.who["action"], (self.who["action"],))[0]
 
     def wears(self) -> Pair | None:
+        """Ask what is worn somewhere."""
         slots = [s for s in WORN if s in self.seen]
         if not slots:
             return None
@@ -65,12 +69,14 @@ class Asker:
         return WORN[slot], phrase(self.library, slot, *self.who["items"][slot])
 
     def has(self) -> Pair | None:
+        """Ask whether it has something."""
         slot = self.rng.choice(sorted(ASKED))
         if slot in self.who["items"] and slot not in self.seen:
             return None
         return f"does the character have {ASKED[slot]}?", "yes" if slot in self.seen else "no"
 
     def color(self) -> Pair | None:
+        """Ask for a colour."""
         slots = [s for s in COLORED if s in self.seen and self.who["items"][s][1]]
         if not slots:
             return None
@@ -80,6 +86,7 @@ class Asker:
         return f"what colour {verb} the {COLORED[slot]}?", self.library.items[key]["colors"][color]
 
     def count(self) -> Pair | None:
+        """Ask how many of some things it has."""
         if any(s in self.who["items"] and s not in self.seen for s in COUNTED):
             return None
         number = sum(s in self.seen for s in COUNTED)
@@ -107,6 +114,7 @@ class Editor:
                 return made
 
     def turn(self) -> Edit | None:
+        """Turn to another side."""
         others = [d for d in self.library.directions if d != self.direction]
         if not self.turns:
             return None
@@ -114,6 +122,7 @@ class Editor:
         return f"turn to face {SIDE[facing]}", copy.deepcopy(self.who), facing
 
     def act(self) -> Edit | None:
+        """Start another action."""
         found = [a for a in other_actions(self.library, self.who) if a != self.who["action"]]
         if not found or not self.turns:
             return None
@@ -122,6 +131,7 @@ class Editor:
         return f"make the character start {DOING.get(after['action'], (after['action'],))[0]}", after, self.direction
 
     def recolor(self) -> Edit | None:
+        """Change one colour."""
         slots = [s for s in self.who["items"] if s in COLORED]
         if not slots:
             return None
@@ -137,6 +147,7 @@ class Editor:
         return f"make the {COLORED[slot]} {self.library.items[key]['colors'][new]}", after, self.direction
 
     def swap(self) -> Edit | None:
+        """Change or add one item."""
         slot = self.rng.choice(("top", "bottom", "shoes", "weapon", "shield", "cape"))
         held = self.who["items"]
         blocked = (slot == "bottom" and slot not in held) or (slot == "cape" and {"wings", "back"} & set(held))
@@ -153,6 +164,7 @@ class Editor:
         return (f"replace the {name} with {thing}" if slot in held else f"add {thing}"), after, self.direction
 
     def remove(self) -> Edit | None:
+        """Take one item away."""
         slots = [s for s in ("hat", "cape", "wings", "shield", "weapon", "gloves") if s in self.who["items"]]
         if not slots:
             return None

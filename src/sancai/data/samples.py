@@ -19,7 +19,7 @@ from sancai.data.questions import Asker, Editor, other_actions
 from sancai.data.small_talk import EXCHANGES
 from sancai.data.split import attributes, draw_character, is_held_out
 from sancai.sequence import Block, Document
-from sancai.tokenizer import Tokenizer, Writer
+from sancai.tokenizer import Part, Tokenizer, Writer
 
 DESCRIBE = ("describe the character.", "what do you see?", "describe this picture.")
 
@@ -111,7 +111,7 @@ class Sampler:
         visible = self.library.visible(who, direction, [frame])
         writer = Writer(self.tokenizer)
         asker = Asker(self.library, who, direction, visible, rng)
-        parts: list = [self._picture(self._draw(who, direction, [time]))]
+        parts: list[Part] = [self._picture(self._draw(who, direction, [time]))]
         if rng.random() < 0.3:
             told = caption(self.library, who, direction, visible=visible, video=False)
             writer.user([*parts, rng.choice(DESCRIBE)]).assistant().answer(told)
@@ -140,12 +140,10 @@ class Sampler:
     def _character(self, rng: random.Random, action: str | None = None) -> tuple[Character, str]:
         return draw_character(self.library, rng, action=action)
 
-    def _ask(self, parts: list, frames: int) -> Writer:
+    def _ask(self, parts: Sequence[Part], frames: int) -> Writer:
         return Writer(self.tokenizer).user(parts).assistant().announce(frames)
 
-    def _caption(
-        self, rng: random.Random, who: Character, direction: str, times: Sequence[int], video: bool
-    ) -> str:
+    def _caption(self, rng: random.Random, who: Character, direction: str, times: Sequence[int], video: bool) -> str:
         if rng.random() < self.config.drop_text:
             return ""
         clip = self.library.animations[who["action"]]["clip"]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 from sancai.data.library import Character, Library
 
@@ -28,7 +29,7 @@ class _Draft:
         self.library, self.rng = library, rng
         self.species, self.build, self.action = self._body(action)
         self.spec = library.species[self.species]
-        self.items: dict[str, list] = {}
+        self.items: dict[str, list[Any]] = {}
 
     def _body(self, action: str | None) -> tuple[str, str, str]:
         names = sorted(self.library.species)
@@ -84,7 +85,7 @@ class _Draft:
         if not hat and self.spec.get("hair") and self.species != "elf":
             self.maybe("ears")
 
-    def _hair(self, hat: dict) -> None:
+    def _hair(self, hat: dict[str, Any]) -> None:
         """Hair and beard share one colour; hats flatten or cover the hair."""
         info = self.library.info
         color = self.rng.choice(sorted(info["hair_words"]))

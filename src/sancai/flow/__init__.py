@@ -2,6 +2,17 @@
 
 from sancai.flow.guidance import guide
 from sancai.flow.path import corrupt, flow_loss, sample_sigma, shift, velocity
-from sancai.flow.solver import solve, timesteps
+from sancai.flow.solver import drain, solve, solve_stepwise, timesteps
 
-__all__ = ["corrupt", "flow_loss", "guide", "sample_sigma", "shift", "solve", "timesteps", "velocity"]
+__all__ = [
+    "corrupt",
+    "drain",
+    "flow_loss",
+    "guide",
+    "sample_sigma",
+    "shift",
+    "solve",
+    "solve_stepwise",
+    "timesteps",
+    "velocity",
+]

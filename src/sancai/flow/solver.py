@@ -1,6 +1,8 @@
 """Steps from noise to data for a network that predicts x."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -8,6 +10,7 @@ from torch import Tensor
 from sancai.flow.path import shift
 
 Predict = Callable[[Tensor, float], Tensor]
+T = TypeVar("T")
 
 
 def timesteps(steps: int, amount: float) -> list[float]:
@@ -16,16 +19,32 @@ def timesteps(steps: int, amount: float) -> list[float]:
 
 
 def solve(predict: Predict, noise: Tensor, levels: list[float]) -> Tensor:
-    """Return the clean latents at the end of the path (second-order multistep, one call a step).
+    """Return the clean latents at the end of the path."""
+    return drain(solve_stepwise(predict, noise, levels))
+
+
+def drain(steps: Generator[int, None, T]) -> T:
+    """Run a stepwise computation to its end and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            return finished.value
+
+
+def solve_stepwise(predict: Predict, noise: Tensor, levels: list[float]) -> Generator[int, None, Tensor]:
+    """Yield the number of steps done; return the clean latents (second-order multistep, one call a step).
 
     In terms of x the exact step from σ to τ is z ← (τ/σ)·z + (1 − τ/σ)·x̂ for constant x̂; the
     prediction is carried forward linearly in log σ (DPM-Solver++ 2M, arXiv 2211.01095).
     """
     z, before, last_step = noise, None, 0.0
-    for sigma, following in zip(levels[:-1], levels[1:], strict=True):
+    for number, (sigma, following) in enumerate(itertools.pairwise(levels)):
         clean = predict(z, sigma)
+        yield number + 1
         if following == 0.0:
-            return clean
+            z = clean
+            break
         step = _half_log_ratio(following) - _half_log_ratio(sigma)
         guess = clean
         if before is not None and last_step > 0:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from sancai.ops.precision import wide
 
 from sancai.model.cache import LayerCache
 from sancai.model.compressor import CSA_RATIO, Compressor, Slots
@@ -19,6 +18,7 @@ from sancai.model.linear import Linear, RMSNorm
 from sancai.model.moe import Auxiliary
 from sancai.ops.attention import MASKED, attention
 from sancai.ops.norm import rms_norm
+from sancai.ops.precision import wide
 from sancai.ops.rope import rotate
 from sancai.ops.topk import topk_mask
 from sancai.sequence import Windows
@@ -123,9 +123,7 @@ def _layer_cache(context: Tensor, entries: Entries | None) -> LayerCache:
 
 def _columns(seen: Projected, columns: slice) -> Projected:
     """Return the projected tokens of some columns."""
-    return Projected(
-        seen.hidden[:, columns], seen.latent[:, columns], seen.query[:, columns], seen.key[:, columns]
-    )
+    return Projected(seen.hidden[:, columns], seen.latent[:, columns], seen.query[:, columns], seen.key[:, columns])
 
 
 def _compress(
@@ -159,9 +157,7 @@ def _compress(
                 _pool(half.indexer.compressor, source.detach(), windows, table, tails, "index", modality == "text")
             )
         start = stop
-    return Entries(
-        torch.cat(values, 1), torch.cat(keys, 1) if keys else None, tails["values"], tails["index"]
-    )
+    return Entries(torch.cat(values, 1), torch.cat(keys, 1) if keys else None, tails["values"], tails["index"])
 
 
 def _pool(
@@ -207,9 +203,7 @@ class _Reader:
         folds = self.group.folds
         if folds > 1:
             keys = keys.repeat_interleave(folds, 0)
-        query, mine, mask = (
-            t.unflatten(1, (folds, -1)).flatten(0, 1) for t in (self.seen.query, self.seen.key, mask)
-        )
+        query, mine, mask = (t.unflatten(1, (folds, -1)).flatten(0, 1) for t in (self.seen.query, self.seen.key, mask))
         out = attention(query, torch.cat([keys, mine], 1), torch.cat([mask, own], -1), self.half.attn_sink)
         return out.unflatten(0, (-1, folds)).flatten(1, 2)
 

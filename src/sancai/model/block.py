@@ -1,6 +1,7 @@
 """One decoder layer for both modalities: attention site, then expert site, each with its own mHC."""
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -41,7 +42,7 @@ class VisualBlock(nn.Module):
             self.ffn = MoE(config, name, is_visual=True, is_hash=False)
         self.noise = LayerNoise(config)
 
-    def part(self, name: str, text: Block) -> nn.Module:
+    def part(self, name: str, text: Block) -> Any:
         """Return the module that visual tokens use: their own, or the text half's."""
         return getattr(self, name) if name in self._modules else getattr(text, name)
 
@@ -68,18 +69,19 @@ def run_block(
 ) -> tuple[dict[str, Tensor], LayerCache]:
     """Return the new streams (B, T, N, D) by modality and the layer's cache tensors."""
 
-    def part(name: str, modality: str) -> nn.Module:
+    def part(name: str, modality: str) -> Any:
         return getattr(text, name) if modality == "text" or visual is None else visual.part(name, text)
 
     def shifts(modality: str) -> LayerNoise | None:
         return visual.noise if visual is not None and modality == "visual" else None
 
+    level = cast(NoiseModulation, step.noise)  # present whenever visual tokens are
     hidden, mixing = {}, {}
     for modality, x in streams.items():
         noise = shifts(modality)
-        z, post, comb = part("hc_attn", modality).collapse(x, noise.attn_shift(step.noise) if noise else None)
+        z, post, comb = part("hc_attn", modality).collapse(x, noise.attn_shift(level) if noise else None)
         h = part("attn_norm", modality)(z)
-        hidden[modality] = modulate(h, *noise.attn_modulation(step.noise)) if noise else h
+        hidden[modality] = modulate(h, *noise.attn_modulation(level)) if noise else h
         mixing[modality] = post, comb
     halves = {m: part("attn", m) for m in streams}
     out, kept = attend(halves, hidden, step.layout, ratio, past, step.num_committed, step.aux)
@@ -87,9 +89,9 @@ def run_block(
     done = {}
     for modality, x in streams.items():
         noise = shifts(modality)
-        z, post, comb = part("hc_ffn", modality).collapse(x, noise.ffn_shift(step.noise) if noise else None)
+        z, post, comb = part("hc_ffn", modality).collapse(x, noise.ffn_shift(level) if noise else None)
         h = part("ffn_norm", modality)(z)
-        read = modulate(h, *noise.ffn_modulation(step.noise)) if noise else h
+        read = modulate(h, *noise.ffn_modulation(level)) if noise else h
         ids = step.ids if modality == "text" else None
         y = part("ffn", modality)(read, h, ids, step.real[modality], step.aux)
         done[modality] = part("hc_ffn", modality).expand(x, y, post, comb)

@@ -154,9 +154,7 @@ def _within_reach(raw: TokenMeta, cursors: tuple[Cursor, ...], reach: Reach) -> 
 def _in_open_window(text: TokenMeta, cursors: tuple[Cursor, ...], ratio: int) -> Tensor:
     """Return which text tokens the next entry of an open text segment will pool."""
     start = (_cursor_facts(cursors, "offset") // ratio - 1) * ratio
-    here = (text.document == _cursor_facts(cursors, "document")) & (
-        text.segment == _cursor_facts(cursors, "segment")
-    )
+    here = (text.document == _cursor_facts(cursors, "document")) & (text.segment == _cursor_facts(cursors, "segment"))
     is_open = _cursor_facts(cursors, "open_text") > 0
     return is_open & here & text.is_real & (text.offset >= start)
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from sancai.ops.precision import wide
 
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear, RMSNorm
 from sancai.ops.attention import MASKED
+from sancai.ops.precision import wide
 from sancai.sequence import Windows
 
 CSA_RATIO = 4

@@ -39,7 +39,8 @@ class VisualConfig:
             )
         if self.num_experts_per_tok > self.n_routed_experts:
             raise ConfigError(
-                f"visual num_experts_per_tok {self.num_experts_per_tok} exceeds n_routed_experts {self.n_routed_experts}"
+                f"visual num_experts_per_tok {self.num_experts_per_tok} "
+                f"exceeds n_routed_experts {self.n_routed_experts}"
             )
 
 
@@ -128,7 +129,9 @@ def _problems(config: ModelConfig) -> list[str]:
     c, out = config, []
     expected = c.num_hidden_layers + c.num_nextn_predict_layers
     if len(c.compress_ratios) != expected:
-        out.append(f"compress_ratios has {len(c.compress_ratios)} entries, expected {expected}: one a layer and MTP block")
+        out.append(
+            f"compress_ratios has {len(c.compress_ratios)} entries, expected {expected}: one a layer and MTP block"
+        )
     if any(r < 0 or 0 < r < 4 for r in c.compress_ratios):
         out.append(f"compress_ratios {c.compress_ratios} may hold 0, 4 (CSA) and larger numbers (HCA)")
     longest = max(c.compress_ratios, default=0)
@@ -141,7 +144,8 @@ def _problems(config: ModelConfig) -> list[str]:
         out.append(f"num_attention_heads {c.num_attention_heads} is not divisible by o_groups {c.o_groups}")
     if c.qk_rope_head_dim > min(c.head_dim, c.index_head_dim) or c.qk_rope_head_dim % 2:
         out.append(
-            f"qk_rope_head_dim {c.qk_rope_head_dim} must be even and at most head_dim {c.head_dim} and index_head_dim {c.index_head_dim}"
+            f"qk_rope_head_dim {c.qk_rope_head_dim} must be even and at most head_dim {c.head_dim} "
+            f"and index_head_dim {c.index_head_dim}"
         )
     if c.num_experts_per_tok > c.n_routed_experts:
         out.append(f"num_experts_per_tok {c.num_experts_per_tok} exceeds n_routed_experts {c.n_routed_experts}")

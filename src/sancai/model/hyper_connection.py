@@ -10,10 +10,10 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from sancai.ops.precision import wide
 
 from sancai.model.config import ModelConfig
 from sancai.ops.norm import rms_scale
+from sancai.ops.precision import wide
 from sancai.ops.sinkhorn import sinkhorn
 
 

@@ -2,11 +2,11 @@
 
 import torch
 from torch import Tensor, nn
-from sancai.ops.precision import wide
 
 from sancai.model.compressor import CSA_RATIO, Compressor
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
+from sancai.ops.precision import wide
 from sancai.ops.rope import rotate
 
 

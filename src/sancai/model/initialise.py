@@ -39,6 +39,7 @@ def _close(module: nn.Module) -> None:
         nn.init.zeros_(module.table)
     elif isinstance(module, LatentHead):
         nn.init.zeros_(module.conv_out.weight)
-        nn.init.zeros_(module.conv_out.bias)
+        if module.conv_out.bias is not None:
+            nn.init.zeros_(module.conv_out.bias)
     elif isinstance(module, Visual):
         nn.init.ones_(module.embed.stream_scale)

@@ -51,7 +51,7 @@ class Layout:
     """
 
     groups: tuple[QueryGroup, ...]
-    ropes: dict[tuple[Modality, bool], Table]
+    ropes: dict[tuple[str, bool], Table]
     windows: dict[tuple[int, str], Windows]
     entry_ropes: dict[int, Table]
     recency: dict[int, Tensor]
@@ -88,9 +88,7 @@ def _windows(packed: PackedSequence, past: Cache, config: ModelConfig) -> dict[t
     return found
 
 
-def _entries(
-    windows: dict[tuple[int, str], Windows], past: Cache, packed: PackedSequence, ratio: int
-) -> EntryMeta:
+def _entries(windows: dict[tuple[int, str], Windows], past: Cache, packed: PackedSequence, ratio: int) -> EntryMeta:
     """Return metadata of past and new entries."""
     old = superseded(past.entries[ratio], packed.text)
     return EntryMeta.cat([old] + [w.entries for (r, _), w in windows.items() if r == ratio])
@@ -145,11 +143,9 @@ def _own(queries: TokenMeta, folds: int) -> Tensor:
     return (copy[:, :, None] == copy[:, None]) & (copy[:, :, None] > 0)
 
 
-def _ropes(
-    packed: PackedSequence, config: ModelConfig, device: torch.device
-) -> dict[tuple[Modality, bool], Table]:
+def _ropes(packed: PackedSequence, config: ModelConfig, device: torch.device) -> dict[tuple[str, bool], Table]:
     """Return the query tables of both modalities, for window-only and compressed layers."""
-    out: dict[tuple[Modality, bool], Table] = {}
+    out: dict[tuple[str, bool], Table] = {}
     for compressed in (False, True):
         turn = frequencies(config.qk_rope_head_dim, *config.rope(int(compressed)))
         for modality, meta in (("text", packed.text), ("visual", packed.visual)):

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from sancai.ops.precision import wide
 
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
 from sancai.ops.grouped_matmul import group_rows
+from sancai.ops.precision import wide
 
 
 @dataclass
@@ -31,6 +31,9 @@ class Auxiliary:
 
 class Gate(nn.Module):
     """The router.  `tid2eid` (V, k) chooses by token id; otherwise a bias balances the load."""
+
+    bias: Tensor
+    tid2eid: Tensor
 
     def __init__(self, dim: int, num_experts: int, top_k: int, scale: float, vocab_size: int | None) -> None:
         super().__init__()

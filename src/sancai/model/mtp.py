@@ -31,5 +31,3 @@ class MTP(Block):
         mixed = self.e_proj(self.enorm(next_embedding))[:, :, None] + self.h_proj(self.hnorm(streams))
         out, _ = run_block(self, None, {"text": mixed}, self.ratio, None, step)
         return self.norm(self.hc_head(out["text"]))
-
-

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from sancai.ops.precision import wide
 
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
+from sancai.ops.precision import wide
 
 NUM_FREQUENCIES = 64
 

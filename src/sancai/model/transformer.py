@@ -1,14 +1,14 @@
 """The assembled model: DeepSeek-V4 whose layers also denoise pictures and film."""
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from sancai.ops.precision import wide
 
 from sancai.errors import RequestError
-from sancai.model.block import Block, Pass, run_block
+from sancai.model.block import Block, Pass, VisualBlock, run_block
 from sancai.model.cache import Cache, LayerCache, commit
 from sancai.model.config import ModelConfig
 from sancai.model.hyper_connection import HyperHead
@@ -18,6 +18,7 @@ from sancai.model.linear import Linear, RMSNorm
 from sancai.model.moe import Auxiliary
 from sancai.model.mtp import MTP
 from sancai.model.visual import Visual
+from sancai.ops.precision import wide
 from sancai.sequence import NEVER, PackedSequence, TokenMeta
 
 
@@ -46,8 +47,7 @@ class Transformer(nn.Module):
         ratios = config.compress_ratios
         self.embed = nn.Embedding(config.vocab_size, config.hidden_size, dtype=torch.float32)
         self.layers = nn.ModuleList(
-            Block(config, ratios[i], f"text.{i}", i < config.num_hash_layers)
-            for i in range(config.num_hidden_layers)
+            Block(config, ratios[i], f"text.{i}", i < config.num_hash_layers) for i in range(config.num_hidden_layers)
         )
         self.hc_head = HyperHead(config)
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
@@ -84,8 +84,9 @@ class Transformer(nn.Module):
         kept: list[LayerCache] = []
         for number, block in enumerate(self.layers):
             visual = self.visual.layers[number] if self.visual is not None and "visual" in streams else None
+            halves = cast(Block, block), cast(VisualBlock | None, visual)
             ratio = self.config.compress_ratios[number]
-            streams, layer = run_block(block, visual, streams, ratio, past.layer(number), step)
+            streams, layer = run_block(*halves, streams, ratio, past.layer(number), step)
             kept.append(layer if keep else LayerCache(layer.raw[:, :0]))
         return self._leave(packed, past, layout, streams, step, kept if keep else None, wants_mtp)
 
@@ -97,9 +98,7 @@ class Transformer(nn.Module):
         """Return the stock V4 half of the weights, by our names."""
         return {n: t for n, t in self.state_dict().items() if not n.startswith("visual.")}
 
-    def _enter(
-        self, packed: PackedSequence, layout: Layout, aux: Auxiliary | None
-    ) -> tuple[dict[str, Tensor], Pass]:
+    def _enter(self, packed: PackedSequence, layout: Layout, aux: Auxiliary | None) -> tuple[dict[str, Tensor], Pass]:
         """Embed both modalities into N equal streams."""
         streams, real, noise = {}, {}, None
         if packed.text_ids.shape[1]:
@@ -153,6 +152,7 @@ def next_ids(ids: Tensor, text: TokenMeta) -> Tensor:
 
 def has_next(text: TokenMeta, steps: int) -> Tensor:
     """Return where the token `steps` columns on continues the same text run, boolean (B, T)."""
+
     def later(values: Tensor, fill: int) -> Tensor:
         return F.pad(values[:, steps:], (0, steps), value=fill)
 

@@ -57,11 +57,14 @@ class LatentHead(nn.Module):
     def forward(self, streams: Tensor, frame: tuple[int, int]) -> Tensor:
         flat = self.proj(self.norm(self.hc_head(streams)))
         picture = tokens_to_pixels(flat, frame, self.side)
-        inner = F.conv2d(picture, self.conv_in.weight.to(flat.dtype), self.conv_in.bias.to(flat.dtype), padding=1)
-        residual = F.conv2d(
-            F.silu(inner), self.conv_out.weight.to(flat.dtype), self.conv_out.bias.to(flat.dtype), padding=1
-        )
+        residual = _convolve(self.conv_out, F.silu(_convolve(self.conv_in, picture)))
         return pixels_to_tokens(wide(picture + residual), flat.shape[0], self.side)
+
+
+def _convolve(conv: nn.Conv2d, picture: Tensor) -> Tensor:
+    """Apply a 3×3 convolution in the picture's dtype."""
+    bias = None if conv.bias is None else conv.bias.to(picture.dtype)
+    return F.conv2d(picture, conv.weight.to(picture.dtype), bias, padding=1)
 
 
 def tokens_to_pixels(tokens: Tensor, frame: tuple[int, int], side: int) -> Tensor:

@@ -17,4 +17,3 @@ def sinkhorn(logits: Tensor, iterations: int, eps: float) -> Tensor:
         matrix = matrix / (matrix.sum(-1, keepdim=True) + eps)
         matrix = matrix / (matrix.sum(-2, keepdim=True) + eps)
     return matrix
-

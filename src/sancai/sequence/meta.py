@@ -55,9 +55,7 @@ class TokenMeta:
 
     def repeat(self, times: int) -> "TokenMeta":
         """Repeat each row `times` times, rows of one source staying together."""
-        return TokenMeta(
-            *(getattr(self, f.name).repeat_interleave(times, 0) for f in fields(TokenMeta))
-        )
+        return TokenMeta(*(getattr(self, f.name).repeat_interleave(times, 0) for f in fields(TokenMeta)))
 
     @property
     def is_real(self) -> Tensor:
@@ -89,6 +87,4 @@ class EntryMeta:
 
     def repeat(self, times: int) -> "EntryMeta":
         """Repeat each row `times` times, rows of one source staying together."""
-        return EntryMeta(
-            *(getattr(self, f.name).repeat_interleave(times, 0) for f in fields(EntryMeta))
-        )
+        return EntryMeta(*(getattr(self, f.name).repeat_interleave(times, 0) for f in fields(EntryMeta)))

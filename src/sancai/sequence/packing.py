@@ -239,4 +239,4 @@ def _meta(rows: list[_Columns], multiple: int = 1) -> TokenMeta:
         whole[:, number, : fact.shape[1]] = fact
         if row.position:
             place[number, : fact.shape[1]] = np.concatenate(row.position)
-    return TokenMeta(*(torch.from_numpy(whole[n]) for n in range(7)), torch.from_numpy(place))
+    return TokenMeta(*[*(torch.from_numpy(whole[n]) for n in range(7)), torch.from_numpy(place)])

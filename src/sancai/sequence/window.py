@@ -34,7 +34,8 @@ class Windows:
     def to(self, device: torch.device | str) -> "Windows":
         """Move the gather tables."""
         tables = (self.own, self.has_own, self.previous, self.has_previous)
-        return Windows(*(t.to(device) for t in tables), self.entries)
+        own, has_own, previous, has_previous = (t.to(device) for t in tables)
+        return Windows(own, has_own, previous, has_previous, self.entries)
 
 
 def find_windows(tokens: TokenMeta, ratio: int, first_new: int, at_mean: bool) -> Windows:
@@ -57,7 +58,7 @@ def find_windows(tokens: TokenMeta, ratio: int, first_new: int, at_mean: bool) -
     return _tables(columns, ratio, facts, place, at_mean)
 
 
-def _row_windows(facts: dict[str, np.ndarray], ratio: int, first_new: int) -> list[tuple]:
+def _row_windows(facts: dict[str, np.ndarray], ratio: int, first_new: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return (previous columns, own columns) of each window of one row."""
     columns = np.flatnonzero((facts["document"] != PADDING) & (facts["index"] != NEVER))
     if not len(columns):
@@ -75,32 +76,27 @@ def _row_windows(facts: dict[str, np.ndarray], ratio: int, first_new: int) -> li
     return out
 
 
-def _tables(
-    columns: np.ndarray, ratio: int, facts: dict[str, np.ndarray], place: np.ndarray, at_mean: bool
-) -> Windows:
+def _tables(columns: np.ndarray, ratio: int, facts: dict[str, np.ndarray], place: np.ndarray, at_mean: bool) -> Windows:
     """Turn window columns (B, E, 2m), -1 where empty, into gather tables and metadata."""
     has, safe = columns >= 0, np.maximum(columns, 0)
     own, has_own = safe[:, :, ratio:], has[:, :, ratio:]
     row = np.arange(len(columns))[:, None]
     count = has_own.sum(-1)
-    first, last = own[:, :, 0] if own.shape[1] else own.sum(-1), np.take_along_axis(own, np.maximum(count - 1, 0)[..., None], 2)[..., 0]
+    first = own[:, :, 0] if own.shape[1] else own.sum(-1)
+    last = np.take_along_axis(own, np.maximum(count - 1, 0)[..., None], 2)[..., 0]
     if at_mean:
         weights = has_own[..., None] / np.maximum(count, 1)[..., None, None]
         position = (place[row[..., None], own] * weights).sum(2).astype(np.float32)
     else:
         position = place[row, first]
     exists = count > 0
-    entries = EntryMeta(
-        *(
-            torch.from_numpy(a.astype(np.int32))
-            for a in (
-                np.where(exists, facts["document"][row, first], PADDING),
-                facts["segment"][row, first],
-                facts["index"][row, last],
-                count == ratio,
-            )
-        ),
-        torch.from_numpy(position),
+    whole = (
+        np.where(exists, facts["document"][row, first], PADDING),
+        facts["segment"][row, first],
+        facts["index"][row, last],
+        count == ratio,
     )
+    entries = EntryMeta(*[*(torch.from_numpy(a.astype(np.int32)) for a in whole), torch.from_numpy(position)])
     tables = (own, has_own, safe[:, :, :ratio], has[:, :, :ratio])
-    return Windows(*(torch.from_numpy(np.ascontiguousarray(t)) for t in tables), entries)
+    mine, has_mine, previous, has_previous = (torch.from_numpy(np.ascontiguousarray(t)) for t in tables)
+    return Windows(mine, has_mine, previous, has_previous, entries)

@@ -3,6 +3,7 @@
 import json
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 
 class MetricsFile:
@@ -20,7 +21,7 @@ class MetricsFile:
             file.write(json.dumps({"step": step, **values}) + "\n")
 
 
-def read_metrics(path: pathlib.Path) -> list[dict]:
+def read_metrics(path: pathlib.Path) -> list[dict[str, Any]]:
     """Return all complete lines."""
     if not path.is_file():
         return []

@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers, trainers
@@ -36,7 +37,7 @@ class Tokenizer:
 
     def id_of(self, token: str) -> int:
         """Return the id of one token of the vocabulary."""
-        return self._backend.token_to_id(token)
+        return cast(int, self._backend.token_to_id(token))
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of plain text; control tokens written out in it stay plain text."""

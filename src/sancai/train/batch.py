@@ -52,7 +52,8 @@ def batches(sampler: Sampler, config: TrainConfig, step: int) -> Iterator[Batch]
             rng = random.Random(seed)
             generator = torch.Generator().manual_seed(seed % 2**63)
             documents = sampler.documents(task, rows, rng)
-            yield prepare(task, pack([[d] for d in documents], text_multiple=TEXT_MULTIPLE), config.loss.shift, generator)
+            packed = pack([[d] for d in documents], text_multiple=TEXT_MULTIPLE)
+            yield prepare(task, packed, config.loss.shift, generator)
 
 
 def prepare(task: str, packed: PackedSequence, amount: float, generator: torch.Generator) -> Batch:

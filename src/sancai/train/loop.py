@@ -13,6 +13,7 @@ import torch
 from sancai.checkpoint import load_state, load_weights, newest_state, read_weights, save_model, save_state
 from sancai.data.packs import open_pack
 from sancai.data.samples import Sampler, sample_texts
+from sancai.data.vocabulary import known_colors, known_words
 from sancai.errors import CheckpointError
 from sancai.model import Transformer
 from sancai.telemetry import MetricsFile
@@ -40,7 +41,9 @@ class Run:
     tokenizer: Tokenizer
     step: int = 0
 
-    def train(self, watch: Watcher | None = None, until: int | None = None, stop: Callable[[], bool] = lambda: False) -> None:
+    def train(
+        self, watch: Watcher | None = None, until: int | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> None:
         """Run to the end (or `until`); an interruption saves the state first.
 
         Args:
@@ -67,7 +70,12 @@ class Run:
     def save(self) -> None:
         """Write the training state and the averaged model."""
         save_state(self.folder, self.step, self.state())
-        save_model(self.folder / "model", self.config.model, self.stepper.average, self.tokenizer)
+        folder = self.folder / "model"
+        save_model(folder, self.config.model, self.stepper.average, self.tokenizer)
+        if not (folder / "words.json").is_file():
+            library = self.stepper.sampler.library
+            for name, values in (("words", known_words(library)), ("palette", known_colors(library))):
+                (folder / f"{name}.json").write_text(json.dumps(values, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def state(self) -> dict[str, Any]:
         """Return everything that a step changes."""

@@ -27,11 +27,10 @@ def loss_terms(
     """Return weighted terms whose sum over a step's batches is the step's loss."""
     terms: dict[str, Tensor] = {}
     if batch.clean is not None and output.prediction is not None:
-        split = batch.packed.num_committed
-        z = batch.packed.latents[:, split:].to(output.prediction)
-        errors = flow_loss(
-            output.prediction, z, batch.clean.to(z), batch.sigma.to(z)[..., None], config.kind
-        )
+        split, latents = batch.packed.num_committed, batch.packed.latents
+        assert latents is not None and batch.sigma is not None and batch.weight is not None
+        z = latents[:, split:].to(output.prediction)
+        errors = flow_loss(output.prediction, z, batch.clean.to(z), batch.sigma.to(z)[..., None], config.kind)
         terms["flow"] = (errors * batch.weight.to(z)).sum() / max(totals.noisy, 1)
     if batch.text_tokens and output.hidden is not None:
         share = config.text / max(totals.text, 1)

@@ -82,11 +82,14 @@ class Optimizer:
 
     def _step_shape(self, names: list[str], lr: float, mu: float) -> None:
         """Update all matrices of one shape together."""
-        grads = [self.matrices[n].grad for n in names]
+        grads = [g for n in names if (g := self.matrices[n].grad) is not None]
         buffers = [self.momentum[n] for n in names]
         torch._foreach_mul_(buffers, mu)
         torch._foreach_add_(buffers, grads)
-        looked = [(g + mu * b).flatten(0, -3) if g.dim() > 2 else (g + mu * b)[None] for g, b in zip(grads, buffers, strict=True)]
+        looked = [
+            (g + mu * b).flatten(0, -3) if g.dim() > 2 else (g + mu * b)[None]
+            for g, b in zip(grads, buffers, strict=True)
+        ]
         stacked = torch.cat(looked)
         update = orthogonalise(stacked, self.config.newton_schulz_steps)
         update = update.to(stacked.dtype) * (RMS * max(stacked.shape[-2:]) ** 0.5)

@@ -1,0 +1,72 @@
+# make demo    one answer, one picture and one clip with the shipped model
+# make test    linters, types, import floors and all tests
+# Each sets up all it needs in .venv on a fresh machine; the second call is quick.
+
+# torch is several gigabytes where pip would fetch a build with an accelerator's libraries.  To choose another build
+# of the same version, give the address of a wheel index that has it:
+#     make demo TORCH_INDEX=<address of an index with CPU builds>
+TORCH_INDEX ?=
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CODE := src tests recipes benchmarks scripts
+SETTINGS := pyproject.toml constraints.txt
+
+.PHONY: help demo test lint format size setup setup-dev clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@echo "make lint    the same without the tests"
+	@echo "make format  format the code"
+	@echo "make size    lines of files and functions"
+	@echo "make clean   remove .venv and caches"
+
+demo: setup
+	@$(BIN)/sancai demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check $(wildcard $(CODE))
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format $(wildcard $(CODE))
+
+size:
+	@$(PYTHON) scripts/size.py
+
+setup: $(VENV)/.package
+setup-dev: $(VENV)/.package-dev
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# ---- stamps: a file in .venv says that a step is done ----------------------------------------------------------------
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "error: Python 3.11 or newer is needed, '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -n 1);" \
+			"install one and name it: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "error: '$(PYTHON) -m venv' failed; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
+	@touch $@
+
+# torch first and by itself: with TORCH_INDEX only torch comes from there, its dependencies follow with the package.
+$(VENV)/.torch: $(VENV)/.created constraints.txt
+	$(PIP) install --quiet -c constraints.txt $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) torch
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.torch $(SETTINGS)
+	$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.package-dev: $(VENV)/.torch $(SETTINGS)
+	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.package

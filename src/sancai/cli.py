@@ -1,0 +1,75 @@
+"""The `sancai` command: finds the verb, loads only what it needs, turns errors into clear lines."""
+
+import importlib
+import sys
+import traceback
+
+from sancai.errors import CapacityError, SancaiError
+
+COMMANDS = {
+    "image": "draw a game character from words",
+    "video": "film a character from words, or bring a sprite to life",
+    "chat": "ask in words, also about a picture",
+    "demo": "one answer, one picture and one clip with the shipped model",
+    "train": "train a model from a recipe",
+    "eval": "score a model by exact programs",
+    "data": "prepare the character pack, look at samples",
+    "doctor": "say what this machine can do",
+}
+OK, FAILURE, USAGE, NO_ROOM, INTERRUPTED = 0, 1, 2, 4, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return the exit code (0 ok, 1 failure, 2 usage, 4 no room, 130 interrupted)."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    if debug:
+        arguments.remove("--debug")
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        sys.stdout.write(help_text())
+        return OK
+    if arguments[0] in ("--version", "version"):
+        from sancai import __version__
+
+        sys.stdout.write(f"sancai {__version__}\n")
+        return OK
+    return _run(arguments[0], arguments[1:], debug)
+
+
+def help_text() -> str:
+    """Return the overview of all commands."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
+    return (
+        "sancai: one open model that writes, draws and films\n\n"
+        "usage: sancai COMMAND [options]   (sancai COMMAND --help tells a command's options)\n\n"
+        + "\n".join(lines)
+        + '\n\nfor example:\n  sancai image "a knight in steel armour with a red cape, facing left" -o knight.png\n'
+        '  sancai video "a skeleton with a spear walking right" -o walk.gif\n'
+        '  sancai chat "what is 47 + 38?" --think\n\n'
+        "--debug after any command shows the traceback of an error\n"
+    )
+
+
+def _run(name: str, arguments: list[str], debug: bool) -> int:
+    """Run the command `name`."""
+    if name not in COMMANDS:
+        sys.stderr.write(f"error: no command {name!r}; expected one of {', '.join(COMMANDS)}\n")
+        return USAGE
+    try:
+        module = importlib.import_module(f"sancai.commands.{name}")
+        return int(module.run(arguments) or OK)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return INTERRUPTED
+    except SancaiError as error:
+        if debug:
+            traceback.print_exc()
+        sys.stderr.write(f"error: {error}\n")
+        return NO_ROOM if isinstance(error, CapacityError) else FAILURE
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        kind = type(error).__name__
+        sys.stderr.write(f"error: {kind}: {error}\nthis is a fault of sancai; run again with --debug and report it\n")
+        return FAILURE

@@ -1,0 +1,64 @@
+"""`sancai eval characters`: exact scores on held-out compositions."""
+
+import json
+import pathlib
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from sancai.commands.options import give, parse, tell
+from sancai.media import check_writable, write_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalOptions:
+    """Score a model by programs, next to real, blurred and unrelated pictures."""
+
+    suite: tyro.conf.Positional[Literal["characters"]] = "characters"
+    """What to score."""
+    pack: str = "packs/characters"
+    """Folder of the character pack, or `synthetic`."""
+    model: Annotated[str, tyro.conf.arg(aliases=["-m"])] = "tiny"
+    """`tiny` or a model folder."""
+    images: int = 512
+    """Held-out compositions drawn from text."""
+    clips: int = 512
+    """Held-out compositions filmed from text, and animated from a picture."""
+    reads: int = 512
+    """Questions about pictures."""
+    sums: int = 512
+    """Two-digit additions."""
+    steps: int = 12
+    """Denoising steps."""
+    guidance: float = 2.0
+    """Guidance."""
+    out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Also write the table as JSON."""
+    device: str = "auto"
+    """`auto`, `cpu` or a device type."""
+
+
+def run(arguments: list[str]) -> None:
+    """Score and print a table."""
+    options = parse("eval", EvalOptions, arguments)
+    if options.out is not None:
+        check_writable(options.out, force=True)
+    from sancai import api
+    from sancai.data.packs import open_pack
+    from sancai.evals import CharacterSuite, EvalConfig
+
+    config = EvalConfig(
+        images=options.images, clips=options.clips, reads=options.reads, sums=options.sums, steps=options.steps,
+        guidance=options.guidance,
+    )  # fmt: skip
+    library = open_pack(options.pack)
+    report = CharacterSuite(api.load(options.model, device=options.device), library, config, tell).run()
+    for suite, table in report.items():
+        give(suite)
+        names = sorted({n for scores in table.values() for n in scores})
+        give(f"  {'':<22}" + "".join(f"{c:>11}" for c in table))
+        for name in names:
+            give(f"  {name:<22}" + "".join(f"{t[name]:>11.3f}" if name in t else f"{'':>11}" for t in table.values()))
+    if options.out is not None:
+        write_file(options.out, json.dumps(report, indent=1).encode())

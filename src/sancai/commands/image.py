@@ -1,0 +1,62 @@
+"""`sancai image`: draw a game character."""
+
+import pathlib
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from sancai.commands.options import DrawOptions, finish, free_name, give, parse, slug, step_bar, warn_unknown
+from sancai.errors import MediaError, RequestError
+from sancai.media import check_writable
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions(DrawOptions):
+    """Draw a 64×64 game character with a clear background, as PNG."""
+
+    prompt: tyro.conf.Positional[str]
+    """What to draw: `a female elf with long red hair, holding a bow, facing right`."""
+    out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """PNG file to write; by default named after the prompt."""
+    count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1
+    """How many, with successive seeds."""
+    edit: pathlib.Path | None = None
+    """A sprite to change as the prompt says: `make the cape blue`."""
+    size: str = "64x64"
+    """The shipped model draws 64x64; use --scale for larger files."""
+
+
+def run(arguments: list[str]) -> None:
+    """Draw and write the pictures."""
+    options = parse("image", ImageOptions, arguments)
+    targets = _targets(options)
+    from sancai import api, media
+
+    pictures = [media.read_picture(options.edit)] if options.edit else []
+    model = api.load(options.model, device=options.device)
+    warn_unknown(model, options.prompt)
+    for number, target in enumerate(targets):
+        with step_bar("drawing") as on_step:
+            film = model.image(
+                options.prompt, seed=options.seed + number, steps=options.steps, guidance=options.guidance,
+                pictures=pictures, on_step=on_step,
+            )  # fmt: skip
+        finish(film, options, model).save(target, force=options.force)
+        give(str(target))
+
+
+def _targets(options: ImageOptions) -> list[pathlib.Path]:
+    """Return the files to write, refusing what cannot work before anything is drawn."""
+    if options.size != "64x64":
+        raise RequestError(f"size is {options.size!r}; the shipped model draws 64x64 (enlarge with --scale 4)")
+    if not 1 <= options.count <= 256:
+        raise RequestError(f"count is {options.count}; choose 1 to 256")
+    first = options.out or free_name(slug(options.prompt), ".png")
+    if first.suffix.lower() != ".png":
+        raise MediaError(f"{first} is not a PNG name; pictures are written as .png")
+    several = [first.with_stem(f"{first.stem}-{n + 1}") for n in range(options.count)]
+    targets = [first] if options.count == 1 else several
+    for target in targets:
+        check_writable(target, options.force)
+    return targets

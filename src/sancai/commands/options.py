@@ -1,0 +1,96 @@
+"""What the drawing commands share: options, progress, output."""
+
+import contextlib
+import pathlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import tyro
+
+from sancai.errors import RequestError
+
+DEFAULT_STEPS, DEFAULT_GUIDANCE = 12, 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawOptions:
+    """Options of `image` and `video`."""
+
+    seed: int = 0
+    """Same seed, same pixels."""
+    steps: int = DEFAULT_STEPS
+    """Denoising steps: more is slower and cleaner."""
+    guidance: float = DEFAULT_GUIDANCE
+    """How strongly the prompt is followed; 1 is not at all extra and twice as fast."""
+    scale: int = 1
+    """Enlarge without blurring, 1 to 32."""
+    palette: str | None = None
+    """`known` snaps to the colours of the training art, a number to so many colours."""
+    model: Annotated[str, tyro.conf.arg(aliases=["-m"])] = "tiny"
+    """`tiny` or a model folder."""
+    device: str = "auto"
+    """`auto`, `cpu` or a device type."""
+    force: bool = False
+    """Replace existing files."""
+
+
+def parse(command: str, kind: Callable[..., Any], arguments: list[str]) -> Any:
+    """Return the parsed options of a command; usage errors exit with code 2."""
+    return tyro.cli(kind, prog=f"sancai {command}", args=arguments)
+
+
+def tell(line: str) -> None:
+    """Say something to the person; standard output stays for results."""
+    sys.stderr.write(line + "\n")
+
+
+def give(line: str) -> None:
+    """Print a result."""
+    sys.stdout.write(line + "\n")
+
+
+@contextlib.contextmanager
+def step_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show denoising steps with time left, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda step, steps: bar.update(task, completed=step, total=steps)
+
+
+def warn_unknown(model: Any, prompt: str) -> None:
+    """Name the words that the model has never seen."""
+    unknown = model.unknown_words(prompt)
+    if unknown:
+        tell(f"note: the model has never seen {', '.join(unknown)}; it will guess")
+
+
+def finish(film: Any, options: DrawOptions, model: Any) -> Any:
+    """Apply palette and scale."""
+    if options.palette == "known":
+        film = film.with_colors(model.known_colors())
+    elif options.palette is not None:
+        if not options.palette.isdigit():
+            raise RequestError(f"--palette is {options.palette!r}; use `known` or a number of colours")
+        film = film.with_colors(int(options.palette))
+    return film.enlarged(options.scale)
+
+
+def free_name(stem: str, suffix: str) -> pathlib.Path:
+    """Return a file name here that is not taken."""
+    path, number = pathlib.Path(stem + suffix), 1
+    while path.exists():
+        number += 1
+        path = pathlib.Path(f"{stem}-{number}{suffix}")
+    return path
+
+
+def slug(prompt: str) -> str:
+    """Return a short file name for a prompt."""
+    words = "".join(c if c.isalnum() else " " for c in prompt.lower()).split()
+    return "-".join(words[:6]) or "sancai"

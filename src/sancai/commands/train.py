@@ -1,0 +1,137 @@
+"""`sancai train`: run a recipe; stop with Ctrl-C, go on by the same command."""
+
+import dataclasses
+import importlib
+import pathlib
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import tyro
+
+from sancai.commands.options import give, tell
+from sancai.errors import ConfigError
+
+SHOWN = ("loss/flow", "loss/text", "gradient_norm")
+
+
+def run(arguments: list[str]) -> int | None:
+    """Train; `recipe.module:function` comes first, overrides by dotted name after."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        give(
+            "usage: sancai train RECIPE [--run FOLDER] [--setting value …]\n\n"
+            "RECIPE is module:function, for example recipes.nano:pretrain; add --help after it for all settings.\n"
+            "A run in a folder that holds one already goes on where it stopped."
+        )
+        return None
+    recipe, *rest = arguments
+    folder, rest = _folder(recipe, rest)
+    config = tyro.cli(type(default := load_recipe(recipe)), default=default, args=rest, prog=f"sancai train {recipe}")
+    from sancai import train
+
+    session = train.start(config, folder)
+    if session.step >= config.steps:
+        tell(f"{folder} is finished ({session.step} steps); raise --steps to go on or name another --run")
+        return None
+    tell(f"{config.name}: steps {session.step} to {config.steps}, pack {config.pack}, run folder {folder}")
+    with _interrupts() as stopped, _progress(config.steps, session.step) as watch:
+        session.train(watch, stop=stopped)
+    give(str(folder / "model"))
+    return 130 if stopped() else None
+
+
+def load_recipe(name: str) -> Any:
+    """Return the configuration of a recipe `module:function`."""
+    module_name, _, function = name.partition(":")
+    if not function:
+        raise ConfigError(f"recipe {name!r} is not module:function; for example recipes.nano:pretrain")
+    here = str(pathlib.Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        make = getattr(importlib.import_module(module_name), function)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ConfigError(
+            f"no recipe {name!r} ({error}); run in the project's folder, for example recipes.nano:pretrain"
+        ) from error
+    config = make()
+    if not dataclasses.is_dataclass(config):
+        raise ConfigError(f"recipe {name!r} returned {type(config).__name__}; expected a TrainConfig")
+    return config
+
+
+def _folder(recipe: str, rest: list[str]) -> tuple[pathlib.Path, list[str]]:
+    """Return the run folder and the arguments without `--run`."""
+    if "--run" in rest:
+        at = rest.index("--run")
+        if at + 1 >= len(rest):
+            raise ConfigError("--run needs a folder, for example --run runs/first")
+        return pathlib.Path(rest[at + 1]), rest[:at] + rest[at + 2 :]
+    return pathlib.Path("runs") / recipe.split(".")[-1].replace(":", "-"), rest
+
+
+@contextmanager
+def _interrupts() -> Iterator[Any]:
+    """Turn the first Ctrl-C into a clean stop after the step; the second stops at once."""
+    asked = False
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        tell("\nstopping after this step; the state is saved (Ctrl-C again stops at once)")
+
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(steps: int, first: int) -> Iterator[Any]:
+    """Show losses and the time left; a line every now and then where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        *Progress.get_default_columns()[:-1], TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("training", total=steps, completed=first)
+
+        def watch(step: int, report: dict[str, float], session: Any) -> None:
+            shown = "  ".join(f"{n.split('/')[-1]} {report[n]:.3f}" for n in SHOWN if n in report)
+            bar.update(task, completed=step, description=shown)
+            if not console.is_terminal and step % session.config.log_every == 0:
+                tell(f"step {step}/{steps}  {shown}  {report['seconds']:.2f} s")
+            _draw_samples(step, session)
+
+        yield watch
+
+
+def _draw_samples(step: int, session: Any) -> None:
+    """Write a sheet of the run's prompts as the averaged model draws them now: one row a prompt, four seeds."""
+    import copy
+
+    import numpy as np
+
+    from sancai import device, engine, media
+
+    config = session.config
+    if not config.sample_every or step % config.sample_every or not config.sample_prompts:
+        return
+    model = type(session.stepper.model)(config.model)
+    model.load_state_dict(copy.deepcopy(session.stepper.average))
+    artist = engine.Engine(model, session.tokenizer, device.current("cpu"))
+    rows = []
+    for prompt in config.sample_prompts:
+        requests = [engine.Request(kind="image", prompt=prompt, seed=seed, steps=8) for seed in range(4)]
+        clips = [e for r in requests for e in artist.generate(r) if isinstance(e, engine.Clip)]
+        rows.append(np.concatenate([c.frames[0] for c in clips], 1))
+    sheet = media.enlarge(np.concatenate(rows)[None], 2)[0]
+    media.write_file(session.folder / f"samples-{step:06d}.png", media.png_bytes(sheet))

@@ -1,0 +1,42 @@
+"""What the training data holds: its words, to tell users which words are new, and its colours."""
+
+import random
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+from sancai.data.library import Library
+from sancai.data.samples import sample_texts
+from sancai.data.split import draw_character
+
+NUM_TEXTS = 3000
+NUM_CLIPS = 600
+MOST_COLORS = 4096
+
+
+def known_words(library: Library) -> list[str]:
+    """Return the words of captions, questions and answers, sorted."""
+    texts = sample_texts(library, random.Random(0), NUM_TEXTS)
+    return sorted(words_of(texts))
+
+
+def words_of(texts: Iterable[str]) -> set[str]:
+    """Return lower-case words; `side-swept` counts whole and in parts."""
+    found: set[str] = set()
+    for text in texts:
+        for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower()):
+            found.update((word, *word.split("-")))
+    return found
+
+
+def known_colors(library: Library) -> list[str]:
+    """Return the opaque colours of many random characters as hex (`c83232`), commonest first."""
+    rng, counts = random.Random(0), {}
+    for _ in range(NUM_CLIPS):
+        who, direction = draw_character(library, rng)
+        pixels = library.frame(who, direction, library.animations[who["action"]]["clip"][0])
+        solid = pixels[pixels[..., 3] == 255][:, :3]
+        for color, count in zip(*np.unique(solid, axis=0, return_counts=True), strict=True):
+            counts[bytes(color).hex()] = counts.get(bytes(color).hex(), 0) + int(count)
+    return sorted(counts, key=lambda c: (-counts[c], c))[:MOST_COLORS]

@@ -1,0 +1,9 @@
+"""Inference: requests → events."""
+
+from sancai.engine.engine import Engine
+from sancai.engine.flow_sampler import FlowSettings, denoise
+from sancai.engine.request import Clip, Event, Progress, Request, TextDelta, ThinkingDelta, Usage
+
+__all__ = [
+    "Clip", "Engine", "Event", "FlowSettings", "Progress", "Request", "TextDelta", "ThinkingDelta", "Usage", "denoise",
+]  # fmt: skip

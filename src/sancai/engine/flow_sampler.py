@@ -1,0 +1,76 @@
+"""Denoising one block against read-only caches."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sancai.flow import guide, solve_stepwise, timesteps
+from sancai.model import Cache, Transformer
+from sancai.sequence import Block, PackedSequence, pack, raster_order
+
+LEAST_GUIDED_SIGMA = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowSettings:
+    """How a block is denoised: steps, guidance, and how far the steps lean towards noise."""
+
+    steps: int = 12
+    guidance: float = 2.0
+    shift: float = 3.0
+
+
+@torch.no_grad()
+def denoise(
+    model: Transformer,
+    cache: Cache,
+    unconditional: Cache | None,
+    shape: tuple[int, int, int, int],
+    times: Sequence[float],
+    settings: FlowSettings,
+    seeds: Sequence[int],
+) -> Generator[int, None, np.ndarray]:
+    """Yield the number of steps done; return clean latents (B, F, Y, X, C) of one block a row.
+
+    Args:
+        cache: what the blocks read; left untouched.
+        unconditional: the same without the prompt, for guidance; None for none.
+        shape: (F, Y, X, C) of a block.
+        times: time coordinate of each frame.
+        seeds: one a row; the same seed gives the same noise whatever the batch.
+    """
+    frames, rows, columns, channels = shape
+    blank = Block(latents=np.zeros(shape, np.float32), times=list(times), sigma=1.0)
+    places = pack([[[blank]]] * cache.batch, cache.cursors)
+    other = pack([[[blank]]] * cache.batch, unconditional.cursors) if unconditional is not None else None
+    noise = torch.stack([_noise(seed, frames * rows * columns, channels) for seed in seeds])
+
+    def predict(z: Tensor, sigma: float) -> Tensor:
+        clean = _predict(model, places, cache, z, sigma)
+        if other is not None and unconditional is not None and sigma >= LEAST_GUIDED_SIGMA:
+            clean = guide(clean, _predict(model, other, unconditional, z, sigma), settings.guidance)
+        return clean
+
+    levels = timesteps(settings.steps, settings.shift)
+    latents = yield from solve_stepwise(predict, noise.to(model.device), levels)
+    flat = latents.cpu().numpy()
+    order = raster_order(rows, columns)
+    return flat.reshape(cache.batch, frames, rows * columns, channels)[:, :, order].reshape(-1, *shape)
+
+
+def _predict(model: Transformer, places: PackedSequence, cache: Cache, z: Tensor, sigma: float) -> Tensor:
+    """Return predicted clean latents (B, T, C)."""
+    level = torch.full(z.shape[:2], sigma, dtype=torch.float32, device=z.device)
+    prediction = model(places.with_latents(z, level), cache).prediction
+    if prediction is None:
+        raise AssertionError("a pass over noisy blocks gave no prediction")
+    return prediction
+
+
+def _noise(seed: int, tokens: int, channels: int) -> Tensor:
+    """Return the noise of a seed, made on the host so that every device starts alike."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(tokens, channels, generator=generator, dtype=torch.float32)

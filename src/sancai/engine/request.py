@@ -1,0 +1,90 @@
+"""What can be asked of the engine, and what it answers: a stream of typed events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sancai.errors import RequestError
+
+Kind = Literal["chat", "image", "video"]
+MOST_STEPS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One question, picture or clip to make.
+
+    pictures: uint8 RGBA arrays (H, W, 4) that come before the prompt.
+    frames: of a clip.  steps, guidance: of the flow.  max_tokens, temperature: of text.
+    """
+
+    kind: Kind
+    prompt: str
+    pictures: Sequence[np.ndarray] = ()
+    seed: int = 0
+    frames: int = 8
+    steps: int = 12
+    guidance: float = 2.0
+    think: bool = False
+    max_tokens: int = 128
+    temperature: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks = (
+            (self.kind in ("chat", "image", "video"), f"kind is {self.kind!r}; expected chat, image or video"),
+            (1 <= self.frames <= 64, f"frames is {self.frames}; choose 1 to 64"),
+            (1 <= self.steps <= MOST_STEPS, f"steps is {self.steps}; choose 1 to {MOST_STEPS} (12 is usual)"),
+            (0 <= self.guidance <= 20, f"guidance is {self.guidance}; choose 0 to 20 (1 is none, 2 is usual)"),
+            (self.max_tokens >= 1, f"max_tokens is {self.max_tokens}; choose at least 1"),
+            (0 <= self.temperature <= 10, f"temperature is {self.temperature}; choose 0 to 10"),
+            (0 <= self.seed < 2**63, f"seed is {self.seed}; choose 0 to 2⁶³ − 1"),
+        )
+        for holds, problem in checks:
+            if not holds:
+                raise RequestError(problem)
+        if self.kind == "chat" and not self.prompt.strip():
+            raise RequestError("the prompt is empty; say something")
+
+
+@dataclass(frozen=True)
+class TextDelta:
+    """More of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ThinkingDelta:
+    """More of the thinking before the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Denoising step `step` of `steps` is done."""
+
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Finished frames, uint8 RGBA (F, H, W, 4); a picture is a clip of one frame."""
+
+    frames: np.ndarray
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the request took."""
+
+    prompt_tokens: int
+    text_tokens: int
+    visual_tokens: int
+    seconds: float
+
+
+Event = TextDelta | ThinkingDelta | Progress | Clip | Usage

@@ -1,0 +1,32 @@
+"""Choosing the next token."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def choose(logits: Tensor, temperature: float, generator: torch.Generator) -> int:
+    """Return a token id from logits (V,): the best at temperature 0, else a draw."""
+    if temperature == 0:
+        return int(logits.argmax())
+    weights = (logits.float().cpu() / temperature).softmax(-1)
+    return int(torch.multinomial(weights, 1, generator=generator))
+
+
+class TextAssembler:
+    """Turns ids into text pieces, holding back bytes that do not yet make a character."""
+
+    def __init__(self, decode: Callable[[list[int]], str]) -> None:
+        self._decode = decode
+        self._ids: list[int] = []
+        self._sent = ""
+
+    def add(self, token: int) -> str:
+        """Return the new text that `token` completes, possibly empty."""
+        self._ids.append(token)
+        text = self._decode(self._ids)
+        if text.endswith("\ufffd"):
+            return ""
+        new, self._sent = text[len(self._sent) :], text
+        return new

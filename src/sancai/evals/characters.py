@@ -1,0 +1,259 @@
+"""`sancai eval characters`: every capability on held-out compositions, next to what real pictures score."""
+
+import copy
+import random
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sancai import media
+from sancai.api import Sancai
+from sancai.data.arithmetic import addition
+from sancai.data.captions import DOING, caption
+from sancai.data.library import Character, Library
+from sancai.data.questions import Asker, other_actions
+from sancai.data.split import draw_character
+from sancai.engine import FlowSettings, denoise
+from sancai.evals.sprites import ClipScore, FrameScore, SpriteJudge
+from sancai.flow import drain
+
+SEED = 20261124
+BATCH = 16
+GARMENTS = ("hat", "top", "bottom", "shoes", "gloves", "cape", "shoulders", "belt")
+Table = dict[str, dict[str, float]]
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One held-out composition and what is asked about it."""
+
+    who: Character
+    direction: str
+    image_caption: str
+    video_caption: str
+    question_kind: str
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalConfig:
+    """How much to score, and how to sample."""
+
+    images: int = 512
+    clips: int = 512
+    reads: int = 512
+    sums: int = 512
+    steps: int = 12
+    guidance: float = 2.0
+
+
+@dataclass
+class Tally:
+    """Means of named marks."""
+
+    marks: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, name: str, mark: float) -> None:
+        """Note one mark."""
+        self.marks[name].append(float(mark))
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of every name."""
+        return {n: round(float(np.mean(m)), 4) for n, m in sorted(self.marks.items())}
+
+
+def cases(library: Library, count: int) -> list[Case]:
+    """Return the fixed list of held-out compositions."""
+    rng = random.Random(SEED)
+    found = []
+    for _ in range(count):
+        who, direction = draw_character(library, rng, held_out=True)
+        clip = library.animations[who["action"]]["clip"]
+        first, whole = (library.visible(who, direction, f) for f in (clip[:1], clip))
+        kind, question, answer = Asker(library, who, direction, first, rng).ask()
+        still = caption(library, who, direction, visible=first, video=False)
+        film = caption(library, who, direction, visible=whole, video=True)
+        found.append(Case(who, direction, still, film, kind, question, answer))
+    return found
+
+
+class CharacterSuite:
+    """Scores one model on one library."""
+
+    def __init__(self, model: Sancai, library: Library, config: EvalConfig, tell: Tell) -> None:
+        self.model, self.library, self.config, self.tell = model, library, config, tell
+        self.judge = SpriteJudge(library)
+        most = max(config.images, config.clips, config.reads)
+        self.cases = cases(library, most)
+
+    def run(self) -> dict[str, Table]:
+        """Return {suite: {what: {measure: score}}}."""
+        suites: dict[str, Callable[[], Table]] = {
+            "image": self.images, "video": self.clips, "animate": self.animations, "read": self.reading,
+            "arithmetic": self.arithmetic,
+        }  # fmt: skip
+        report = {}
+        for name, suite in suites.items():
+            self.tell(f"scoring {name} …")
+            report[name] = suite()
+        return report
+
+    # -- pictures -----------------------------------------------------------------------------
+
+    def images(self) -> Table:
+        """Text → sprite."""
+        todo = self.cases[: self.config.images]
+        drawn = self._generate([(c.image_caption, ()) for c in todo], frames=1)
+        table = {
+            "model": self._score_frames(todo, [d[0] for d in drawn]),
+            "real": self._score_frames(todo, [self._truth(c)[0] for c in todo]),
+            "blurred": self._score_frames(todo, [blur(self._truth(c)[0]) for c in todo]),
+            "unrelated": self._score_frames(todo, [self._truth(c)[0] for c in _others(todo)]),
+        }
+        return table
+
+    def clips(self) -> Table:
+        """Text → animation."""
+        todo = self.cases[: self.config.clips]
+        made = self._generate([(c.video_caption, ()) for c in todo], frames=8)
+        return self._clip_table(todo, made)
+
+    def animations(self) -> Table:
+        """Picture → animation of a sprite seen only as pixels, in another action."""
+        rng, todo, asked = random.Random(SEED + 1), [], []
+        for case in self.cases[: self.config.clips]:
+            found = other_actions(self.library, case.who)
+            if self.library.animations[case.who["action"]]["dirs"] == 4 and found:
+                after = copy.deepcopy(case.who)
+                after["action"] = rng.choice(found)
+                todo.append(Case(after, case.direction, "", "", "", "", ""))
+                asked.append((DOING.get(after["action"], (after["action"],))[0], (self._truth(case)[0],)))
+        return self._clip_table(todo, self._generate(asked, frames=8))
+
+    def _clip_table(self, todo: Sequence[Case], made: Sequence[np.ndarray]) -> Table:
+        truths = [self._truth(c) for c in todo]
+        return {
+            "model": self._score_clips(todo, made),
+            "real": self._score_clips(todo, truths),
+            "blurred": self._score_clips(todo, [np.stack([blur(f) for f in t]) for t in truths]),
+            "unrelated": self._score_clips(todo, [self._truth(c) for c in _others(todo)]),
+        }
+
+    def _score_frames(self, todo: Sequence[Case], pictures: Sequence[np.ndarray]) -> dict[str, float]:
+        tally = Tally()
+        for case, picture in zip(todo, pictures, strict=True):
+            frames = self.library.animations[case.who["action"]]["clip"]
+            add_frame(tally, self.judge.frame(case.who, case.direction, frames[0], picture))
+            poses = {f: self.library.frame(case.who, case.direction, f) for f in set(frames)}
+            tally.add("pose", _pose(poses, frames[0], picture))
+        return tally.means()
+
+    def _score_clips(self, todo: Sequence[Case], clips: Sequence[np.ndarray]) -> dict[str, float]:
+        tally = Tally()
+        for case, clip in zip(todo, clips, strict=True):
+            score: ClipScore = self.judge.clip(case.who, case.direction, clip)
+            for name in ("phase", "direction", "action"):
+                tally.add({"phase": "frame_order"}.get(name, name), getattr(score, name))
+            frames = self.library.animations[case.who["action"]]["clip"]
+            for time in (0, 4):
+                frame = self.judge.frame(case.who, case.direction, frames[time], clip[time])
+                for mark in frame.attributes.values():
+                    tally.add("identity", mark)
+        return tally.means()
+
+    def _truth(self, case: Case) -> np.ndarray:
+        return self.library.clip(case.who, case.direction)
+
+    def _generate(self, asked: Sequence[tuple[str, Sequence[np.ndarray]]], frames: int) -> list[np.ndarray]:
+        """Return one clip (frames, 64, 64, 4) for each (prompt, pictures)."""
+        engine, out = self.model.engine, []
+        codec = engine.codec
+        settings = FlowSettings(steps=self.config.steps, guidance=self.config.guidance)
+        size = BATCH if frames == 1 else BATCH // 4
+        for start in range(0, len(asked), size):
+            rows = asked[start : start + size]
+            cache = engine.prefill([engine.drawing_prompt(p, pics, frames) for p, pics in rows])
+            bare = engine.prefill([engine.drawing_prompt("", pics, frames) for _, pics in rows])
+            seeds = [SEED + start + n for n in range(len(rows))]
+            latents = drain(
+                denoise(engine.model, cache, bare, (frames, 8, 8, codec.channels), range(frames), settings, seeds)
+            )
+            out += [codec.decode(row) for row in latents]
+            self.tell(f"  {min(start + size, len(asked))} of {len(asked)}")
+        return out
+
+    # -- reading and sums ---------------------------------------------------------------------
+
+    def reading(self) -> Table:
+        """Questions and captions about a sprite seen only as pixels."""
+        model, blind = Tally(), Tally()
+        todo = self.cases[: self.config.reads]
+        for number, (case, other) in enumerate(zip(todo, _others(todo), strict=True)):
+            for tally, shown in ((model, case), (blind, other)):
+                right = self._ask(shown, case.question) == case.answer
+                tally.add("question", right)
+                tally.add(f"question_{case.question_kind}", right)
+                if number % 4 == 0:
+                    told = self._ask(shown, "describe the character.")
+                    tally.add("caption_f1", chunk_f1(told, case.image_caption))
+        return {"model": model.means(), "unrelated": blind.means()}
+
+    def _ask(self, shown: Case, question: str) -> str:
+        return self.model.chat(question, pictures=[self._truth(shown)[0]], max_tokens=96).text.strip()
+
+    def arithmetic(self) -> Table:
+        """Two-digit additions, worked out and answered straight."""
+        rng, tally = random.Random(SEED + 2), Tally()
+        for _ in range(self.config.sums):
+            item = addition(rng.randint(10, 99), rng.randint(10, 99))
+            tally.add(
+                "worked_out", self.model.chat(item.question, think=True, max_tokens=64).text.strip() == item.answer
+            )
+        return {"model": tally.means()}
+
+
+def add_frame(tally: Tally, score: FrameScore) -> None:
+    """Add a frame's marks, by attribute and by group."""
+    tally.add("iou", score.iou)
+    tally.add("psnr", score.psnr)
+    for name, mark in score.attributes.items():
+        tally.add(name, mark)
+        tally.add("attributes", mark)
+        if name in GARMENTS:
+            tally.add("garment", mark)
+        elif name.endswith("_color"):
+            tally.add("color", mark)
+
+
+def blur(picture: np.ndarray) -> np.ndarray:
+    """Return a picture blurred by a Gaussian of 2 pixels: right in the large, vague in detail."""
+    return media.blur(picture, 2.0)
+
+
+def chunk_f1(told: str, truth: str) -> float:
+    """Return the F1 of the facts in two captions (`red boots`, `facing left`)."""
+    first, second = (
+        {c.strip() for c in re.split(r",|\band\b|\bwith\b|\bwearing\b|\bholding\b", text) if c.strip()}
+        for text in (told, truth)
+    )
+    return 2 * len(first & second) / max(len(first) + len(second), 1)
+
+
+def _pose(poses: dict[int, np.ndarray], wanted: int, picture: np.ndarray) -> bool:
+    def far(frame: int) -> Any:
+        return float(((poses[frame].astype(np.float32) - picture) ** 2).mean())
+
+    best = min(poses, key=far)
+    return bool((poses[best] == poses[wanted]).all())
+
+
+def _others(todo: Sequence[Case]) -> list[Case]:
+    """Return for every case another one, half the list away."""
+    half = max(len(todo) // 2, 1)
+    return [todo[(n + half) % len(todo)] for n in range(len(todo))]

@@ -1,0 +1,70 @@
+"""Picture files ↔ RGBA arrays."""
+
+import io
+import pathlib
+
+import numpy as np
+from PIL import Image, ImageFilter, UnidentifiedImageError
+
+from sancai.errors import MediaError
+
+LARGEST_SIDE = 4096
+
+
+def read_picture(path: str | pathlib.Path, side: int = 64) -> np.ndarray:
+    """Return the first frame of a picture file as uint8 RGBA (side, side, 4).
+
+    Pictures that are a whole multiple of `side` (pixel art shown enlarged) are brought back to it; smaller
+    ones are centred on a clear canvas.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise MediaError(f"no picture at {path}; give the path of a PNG, GIF, WebP or JPEG file")
+    try:
+        with Image.open(path) as image:
+            if max(image.size) > LARGEST_SIDE:
+                raise MediaError(f"{path} is {image.width}×{image.height}; at most {LARGEST_SIDE} a side are read")
+            image.seek(0)
+            pixels = np.array(image.convert("RGBA"))
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise MediaError(f"{path} is not a picture ({error}); expected PNG, GIF, WebP or JPEG") from error
+    return fit(pixels, side, str(path))
+
+
+def fit(pixels: np.ndarray, side: int, name: str) -> np.ndarray:
+    """Return pixels (H, W, 4) on a side × side canvas, without blurring."""
+    height, width = pixels.shape[:2]
+    if height == width and height % side == 0:
+        step = height // side
+        return np.ascontiguousarray(pixels[step // 2 :: step, step // 2 :: step])
+    if height > side or width > side:
+        raise MediaError(
+            f"{name} is {width}×{height}; this model reads {side}×{side} sprites: crop it to {side}×{side} "
+            f"(or a whole multiple, such as {2 * side}×{2 * side})"
+        )
+    canvas = np.zeros((side, side, 4), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    canvas[top : top + height, left : left + width] = pixels
+    return canvas
+
+
+def enlarge(frames: np.ndarray, scale: int) -> np.ndarray:
+    """Return frames (F, H, W, 4) with every pixel as a scale × scale square."""
+    return frames.repeat(scale, 1).repeat(scale, 2)
+
+
+def blur(pixels: np.ndarray, radius: float) -> np.ndarray:
+    """Return pixels (H, W, 4) under a Gaussian of `radius` pixels."""
+    return np.array(Image.fromarray(pixels, "RGBA").filter(ImageFilter.GaussianBlur(radius)))
+
+
+def png_bytes(pixels: np.ndarray, parameters: str | None = None) -> bytes:
+    """Return a PNG of pixels (H, W, 4); `parameters` goes into its text chunk `sancai`."""
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    if parameters:
+        info.add_itxt("sancai", parameters)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()

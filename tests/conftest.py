@@ -1,0 +1,24 @@
+"""Every test starts from the same random state and leaves no gradient mode behind."""
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def same_seeds() -> Iterator[None]:
+    """Seed every generator that a test could reach for."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    with torch.enable_grad():
+        yield
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator of its own for each test."""
+    return np.random.default_rng(0)

@@ -1,0 +1,102 @@
+"""Training runs: they learn, they resume exactly, an interruption loses nothing."""
+
+import dataclasses
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from recipes import nano
+from sancai.checkpoint import load_model, newest_state
+from sancai.errors import CheckpointError
+from sancai.telemetry import read_metrics
+from sancai.train import TrainConfig, start
+
+TIMELESS = ("seconds",)
+
+
+def short(steps: int = 6, **changes: object) -> TrainConfig:
+    return dataclasses.replace(nano.pretrain(), steps=steps, save_every=2, sample_every=0, **changes)
+
+
+def losses(folder: pathlib.Path) -> list[dict]:
+    return [{k: v for k, v in r.items() if k not in TIMELESS} for r in read_metrics(folder / "metrics.jsonl")]
+
+
+def test_nano_learns_in_thirty_steps(tmp_path: pathlib.Path) -> None:
+    run = start(short(steps=30), tmp_path)
+    run.train()
+    flow = [r["loss/flow"] for r in losses(tmp_path)]
+    assert sum(flow[-5:]) < 0.5 * sum(flow[:5])
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 4])
+def test_a_killed_run_resumes_to_the_same_losses(tmp_path: pathlib.Path, killed_at: int) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    start(short(), whole).train()
+
+    class Killed(BaseException):
+        pass
+
+    def kill(step: int, report: dict, run: object) -> None:
+        if step == killed_at:
+            raise Killed
+
+    run = start(short(), broken)
+    run.save = lambda: None if run.step == killed_at else type(run).save(run)  # a kill leaves no last state
+    with pytest.raises(Killed):
+        run.train(kill)
+    start(short(), broken).train()
+    assert losses(broken) == losses(whole)
+    first, second = (load_model(folder / "model")[0].state_dict() for folder in (whole, broken))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_state_of_another_architecture_is_refused(tmp_path: pathlib.Path) -> None:
+    start(short(steps=2), tmp_path).train()
+    other = dataclasses.replace(nano.model(), hidden_size=32)
+    with pytest.raises(CheckpointError, match="another architecture"):
+        start(short(model=other), tmp_path)
+
+
+def test_a_damaged_state_is_named(tmp_path: pathlib.Path) -> None:
+    start(short(steps=2), tmp_path).train()
+    newest_state(tmp_path).write_bytes(b"half a sta")
+    with pytest.raises(CheckpointError, match="state-0000002"):
+        start(short(), tmp_path)
+
+
+def test_frozen_text_leaves_the_text_half_bit_for_bit(tmp_path: pathlib.Path) -> None:
+    model = dataclasses.replace(nano.model(), visual=dataclasses.replace(nano.model().visual, sharing="frozen_text"))
+    run = start(short(steps=3, model=model), tmp_path)
+    before = {n: p.detach().clone() for n, p in run.stepper.model.named_parameters()}
+    run.train()
+    after = dict(run.stepper.model.named_parameters())
+    assert all(torch.equal(after[n], t) for n, t in before.items() if not n.startswith("visual."))
+    assert any(not torch.equal(after[n], t) for n, t in before.items() if n.startswith("visual."))
+
+
+def test_interrupting_the_command_saves_and_the_same_command_goes_on(tmp_path: pathlib.Path) -> None:
+    root = pathlib.Path(__file__).parents[2]
+    command = [sys.executable, "-m", "sancai", "train", "recipes.nano:pretrain", "--run", str(tmp_path / "run")]
+    process = subprocess.Popen([*command, "--log-every", "1"], cwd=root, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not read_metrics(tmp_path / "run" / "metrics.jsonl"):
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "saved" in said
+    assert "Traceback" not in said
+    done = len(read_metrics(tmp_path / "run" / "metrics.jsonl"))
+    assert newest_state(tmp_path / "run").name == f"state-{done:07d}.pt"
+    again = subprocess.run(
+        [*command, "--steps", str(done + 1)], cwd=root, capture_output=True, text=True, timeout=240, env=os.environ
+    )
+    assert again.returncode == 0, again.stderr
+    assert len(read_metrics(tmp_path / "run" / "metrics.jsonl")) == done + 1

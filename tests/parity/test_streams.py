@@ -248,7 +248,7 @@ def test_copies_of_one_size_fold_without_changing_numbers(double: Transformer, r
         assert largest(alone - folded[:, 9 * number : 9 * number + 9]) <= 1e-10
 
 
-# --- batches ----------------------------------------------------------------------------------------------
+# --- batches --------------------
 
 
 @torch.no_grad()
@@ -325,7 +325,7 @@ def test_a_repeated_cache_goes_on_like_separate_runs(double: Transformer, rng: n
     assert largest(last.hidden[0] - last.hidden[2]) > 1e-4
 
 
-# --- the cache -----------------------------------------------------------------------------------------------
+# --- the cache --------------------
 
 
 def snapshot(tensors: list[Tensor]) -> list[tuple[int, bytes]]:
@@ -386,7 +386,7 @@ def test_a_pass_that_does_not_keep_returns_no_cache(single: Transformer, rng: np
     assert single(pack([[[text(rng, 5)]]])).cache is None
 
 
-# --- guidance ---------------------------------------------------------------------------------------------------
+# --- guidance --------------------
 
 
 @torch.no_grad()
@@ -416,7 +416,7 @@ def test_the_unconditional_row_does_not_depend_on_the_prompt(single: Transformer
     assert largest(alone.step([[noise]], keep=False).prediction[0] - predictions[0][1]) <= 1e-5
 
 
-# --- what a block reads ---------------------------------------------------------------------------------------------
+# --- what a block reads --------------------
 
 
 @torch.no_grad()

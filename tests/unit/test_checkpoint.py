@@ -76,13 +76,13 @@ def test_weights_are_stored_under_official_names(saved: pathlib.Path) -> None:
 @pytest.mark.parametrize("name", ["layers.1.attn.wkv.weight", "visual.head.proj.weight", "layers.0.ffn.gate.tid2eid"])
 def test_a_missing_tensor_is_named(saved: pathlib.Path, name: str) -> None:
     change(saved, {name: None})
-    with pytest.raises(CheckpointError, match=f"missing {name}"):
+    with pytest.raises(CheckpointError, match=rf"missing {name}"):
         load_model(saved)
 
 
 def test_an_unexpected_tensor_is_named(saved: pathlib.Path) -> None:
     change(saved, {"layers.9.extra": torch.zeros(2)})
-    with pytest.raises(CheckpointError, match="unexpected layers.9.extra"):
+    with pytest.raises(CheckpointError, match=r"unexpected layers.9.extra"):
         load_model(saved)
 
 
@@ -109,7 +109,7 @@ def test_numbers_that_are_not_finite_are_named(saved: pathlib.Path, value: float
     broken = torch.zeros(32)
     broken[3] = value
     change(saved, {"norm.weight": broken})
-    with pytest.raises(CheckpointError, match="norm.weight holds numbers that are not finite"):
+    with pytest.raises(CheckpointError, match=r"norm.weight holds numbers that are not finite"):
         load_model(saved)
 
 
@@ -126,7 +126,7 @@ def test_all_problems_are_named_at_once_and_the_model_is_left_alone(model: Trans
 
 
 def test_a_long_list_of_problems_is_cut(model: Transformer) -> None:
-    with pytest.raises(CheckpointError, match="and [0-9]+ more"):
+    with pytest.raises(CheckpointError, match=r"and [0-9]+ more"):
         load_weights(Transformer(CONFIG), {}, "here")
 
 
@@ -141,7 +141,7 @@ def test_a_truncated_weight_file_is_named(saved: pathlib.Path, kept: int) -> Non
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
 def test_a_missing_file_is_named(saved: pathlib.Path, name: str) -> None:
     (saved / name).unlink()
-    with pytest.raises(CheckpointError, match="model folder|is missing"):
+    with pytest.raises(CheckpointError, match=r"model folder|is missing"):
         load_model(saved)
 
 
@@ -153,7 +153,7 @@ def test_a_missing_file_is_named(saved: pathlib.Path, name: str) -> None:
 )  # fmt: skip
 def test_a_damaged_config_is_named(saved: pathlib.Path, content: bytes) -> None:
     (saved / "config.json").write_bytes(content)
-    with pytest.raises(CheckpointError, match="config.json does not describe a model"):
+    with pytest.raises(CheckpointError, match=r"config.json does not describe a model"):
         load_config(saved)
 
 

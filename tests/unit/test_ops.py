@@ -27,7 +27,7 @@ def problem(dtype: torch.dtype, keys: int = 11) -> tuple[Tensor, Tensor, Tensor,
     return query, memory, mask, torch.randn(3, dtype=dtype)
 
 
-# --- attention ---------------------------------------------------------------------------------------------
+# --- attention --------------------
 
 
 def test_the_reference_is_a_softmax_with_a_sink() -> None:
@@ -87,7 +87,7 @@ def test_masked_keys_are_never_read(twin: Attend) -> None:
     assert largest(twin(query, keys, mask, sink) - twin(query, other, mask, sink)) <= 1e-6
 
 
-# --- grouped products ------------------------------------------------------------------------------------------
+# --- grouped products --------------------
 
 
 @pytest.mark.parametrize("planner", [even, tiled])
@@ -121,7 +121,7 @@ def test_the_tiled_plan_has_static_shapes() -> None:
     assert len(shapes) == 1
 
 
-# --- top-k ---------------------------------------------------------------------------------------------------------
+# --- top-k --------------------
 
 
 def test_topk_keeps_the_best_visible_entries() -> None:
@@ -165,7 +165,7 @@ def test_few_visible_entries_are_all_kept_even_with_negative_scores() -> None:
     assert torch.equal(topk_mask(scores, visible, 4, torch.arange(6)[None]), visible)
 
 
-# --- sinkhorn, norms, rotation ------------------------------------------------------------------------------------------
+# --- sinkhorn, norms, rotation --------------------
 
 
 def test_sinkhorn_columns_sum_to_one_and_rows_nearly() -> None:

@@ -56,8 +56,10 @@ def art_files(tunic: Json) -> dict[str, bytes]:
     return {
         **{f"sheet_definitions/{name}.json": json.dumps(content).encode() for name, content in definitions.items()},
         **{f"palette_definitions/{f}": json.dumps(palettes[m]).encode() for m, f in catalog.RAMP_FILES.items()},
-        "spritesheets/body/walk.png": sheet("#c08060", 28, 40), "spritesheets/head/walk.png": sheet("#c08060", 28, 20),
-        "spritesheets/tunic/walk.png": sheet("#f0f0f0", 28, 30), "spritesheets/staff/walk/oak.png": sheet("#604020", 40, 24),
+        "spritesheets/body/walk.png": sheet("#c08060", 28, 40),
+        "spritesheets/head/walk.png": sheet("#c08060", 28, 20),
+        "spritesheets/tunic/walk.png": sheet("#f0f0f0", 28, 30),
+        "spritesheets/staff/walk/oak.png": sheet("#604020", 40, 24),
         "spritesheets/staff/walk/gold.png": sheet("#e0c040", 40, 24),
         "CREDITS.csv": b"filename,notes,authors,licenses,urls\nbody/walk.png,,Ann,OGA-BY 3.0,\n",
     }  # fmt: skip
@@ -134,7 +136,7 @@ def test_the_summary_counts_what_the_pack_holds(tiny: None, tmp_path: pathlib.Pa
 
 
 def test_every_part_is_credited_under_a_free_licence(pack: pathlib.Path) -> None:
-    rows = list(csv.DictReader((pack / "CREDITS.csv").open(encoding="utf-8", newline="").read().splitlines()))
+    rows = list(csv.DictReader((pack / "CREDITS.csv").read_text(encoding="utf-8").splitlines()))
     assert {row["path"]: row["license_used"] for row in rows} == {
         "body/": "OGA-BY 3.0", "head/": "OGA-BY 3.0", "staff/": "CC0", "tunic/": "OGA-BY 3.0",
     }  # fmt: skip
@@ -211,4 +213,14 @@ def test_a_pack_whose_arrays_do_not_fit_is_refused(pack: pathlib.Path, tmp_path:
         shorter = {name: array[:-1] if name == "pixels" else array for name, array in arrays.items()}
     np.savez(pack / "lpc.npz", **shorter)
     with pytest.raises(DataError, match="expected 48 pixels, got 47"):
+        adopt_pack(pack, tmp_path / "copy")
+
+
+def test_a_flipped_bit_is_noticed(pack: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    with np.load(pack / "lpc.npz") as arrays:
+        np.savez(pack / "plain.npz", **arrays)
+    content = bytearray((pack / "plain.npz").read_bytes())
+    content[300] ^= 1
+    (pack / "lpc.npz").write_bytes(content)
+    with pytest.raises(DataError, match="damaged"):
         adopt_pack(pack, tmp_path / "copy")

@@ -46,7 +46,7 @@ def tokens_of(packed: PackedSequence) -> TokenMeta:
     return packed.text if packed.visual is None else TokenMeta.cat([packed.text, packed.visual])
 
 
-# --- order -----------------------------------------------------------------------------------------------
+# --- order --------------------
 
 
 def test_morton_order_of_four_by_four_is_written_out() -> None:
@@ -68,7 +68,7 @@ def test_sixteen_tokens_in_order_are_a_tile() -> None:
             assert np.ptp(row[part]) == np.ptp(column[part]) == side - 1
 
 
-# --- packing -----------------------------------------------------------------------------------------------
+# --- packing --------------------
 
 
 def test_the_facts_of_a_written_out_document(rng: np.random.Generator) -> None:
@@ -183,7 +183,7 @@ def test_a_time_is_needed_for_every_frame(rng: np.random.Generator) -> None:
         pack([[[Block(latents=latents(rng, 2), times=(0,))]]])
 
 
-# --- visibility ----------------------------------------------------------------------------------------------
+# --- visibility --------------------
 
 
 def may_read(query: dict[str, int], key: dict[str, int], reach: Reach) -> bool:
@@ -254,7 +254,7 @@ def test_text_alone_sees_deepseeks_number_of_entries(length: int, rng: np.random
     assert seen[0].sum(-1).tolist() == [(t + 1) // 4 for t in range(length)]
 
 
-# --- windows -----------------------------------------------------------------------------------------------------
+# --- windows --------------------
 
 
 @given(SEEDS, st.sampled_from([4, 8]))

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sancai.checkpoint.names import from_official, to_official
-from sancai.errors import CheckpointError, ConfigError
+from sancai.errors import CheckpointError
 from sancai.model import ModelConfig, Transformer
 from sancai.tokenizer import Tokenizer
 
@@ -33,8 +33,11 @@ def save_model(
     tokenizer.save(folder / TOKENIZER)
     stored = {n: _stored(n, t, dtype) for n, t in to_official(weights).items()}
     partial = folder / (WEIGHTS + ".partial")
-    save_file(stored, partial, metadata={"format": "pt"})
-    os.replace(partial, folder / WEIGHTS)
+    try:
+        save_file(stored, partial, metadata={"format": "pt"})
+        os.replace(partial, folder / WEIGHTS)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -49,7 +52,7 @@ def load_config(folder: pathlib.Path) -> ModelConfig:
         raise CheckpointError(f"no model in {folder}: {CONFIG} is missing; name a folder with {CONFIG} and {WEIGHTS}")
     try:
         return ModelConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (json.JSONDecodeError, TypeError, KeyError, ConfigError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} does not describe a model ({error}); fetch it again") from error
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from sancai.errors import CheckpointError
+
 _HYPER = re.compile(r"hc_(attn|ffn|head)\.(fn|base|scale)$")
 _OFFICIAL_HYPER = re.compile(r"hc_(attn|ffn|head)_(fn|base|scale)$")
 _STACK = re.compile(r"^(.*ffn\.experts)\.(w[123])$")
@@ -44,5 +46,16 @@ def from_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             stacks.setdefault(f"{prefix}.{which}", {})[int(number)] = tensor
         else:
             out[_OFFICIAL_HYPER.sub(r"hc_\1.\2", name)] = tensor
-    out.update({name: torch.stack([parts[e] for e in sorted(parts)]) for name, parts in stacks.items()})
+    out.update({name: _stack(name, parts) for name, parts in stacks.items()})
     return out
+
+
+def _stack(name: str, parts: Mapping[int, Tensor]) -> Tensor:
+    """Return a layer's experts as one tensor; name the one that does not fit."""
+    shapes = {number: tuple(part.shape) for number, part in parts.items()}
+    usual = max(set(shapes.values()), key=list(shapes.values()).count)
+    odd = [f"{name} expert {n} has shape {list(s)}, expected {list(usual)}" for n, s in shapes.items() if s != usual]
+    missing = [f"missing {name} expert {n}" for n in range(len(parts)) if n not in parts]
+    if odd or missing:
+        raise CheckpointError("; ".join(odd + missing) + "; fetch the weights again")
+    return torch.stack([parts[number] for number in sorted(parts)])

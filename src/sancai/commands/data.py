@@ -63,7 +63,7 @@ def _prepare(options: PrepareOptions) -> None:
         raise ConfigError("give either --characters CLONE (see DATA.md) or --pack FOLDER of a finished pack")
     if options.pack is not None:
         summary = adopt_pack(options.pack, options.out)
-    else:
+    elif options.characters is not None:
         summary = prepare(options.characters, options.grounds, options.out)
     tell(f"{summary.species} species, {summary.items} items, {summary.sheets} sheets, {summary.frames} frames")
     give(str(options.out))

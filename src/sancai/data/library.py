@@ -45,7 +45,7 @@ class Library:
                 "build one with `sancai data prepare` or name the folder of a finished pack"
             )
         try:
-            with np.load(folder / "lpc.npz") as pack:
+            with (folder / "lpc.npz").open("rb") as file, np.load(file) as pack:
                 arrays = {name: pack[name] for name in ARRAYS}
             return Library(json.loads((folder / "lpc.json").read_text(encoding="utf-8")), arrays)
         except (ValueError, KeyError, OSError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from sancai.data.captions import DOING, noun, phrase
 from sancai.data.library import Character, Library
 from sancai.data.sampling import random_color
+from sancai.errors import DataError
 
 COLORED = {
     "hair": "hair", "hat": "headwear", "top": "top", "bottom": "lower garment", "shoes": "shoes",
@@ -23,6 +24,8 @@ WORN = {
 SIDE = {"north": "away from the viewer", "south": "towards the viewer", "west": "left", "east": "right"}
 COUNTED = ("hat", "gloves", "cape", "wings", "weapon", "shield")
 LEAST_PIXELS = 6
+MOST_TRIES = 1000
+"""After so many random edits that do not fit, none does."""
 Pair = tuple[str, str]
 
 
@@ -108,10 +111,14 @@ class Editor:
     def edit(self) -> Edit:
         """Return a random edit that the art can draw."""
         kinds = (self.turn, self.act, self.recolor, self.swap, self.remove)
-        while True:
+        for _ in range(MOST_TRIES):
             made = self.rng.choice(kinds)()
             if made is not None:
                 return made
+        raise DataError(
+            f"no edit can be drawn for {self.who}: expected something to turn, wear, recolour or remove; "
+            "give the pack more items for this action"
+        )
 
     def turn(self) -> Edit | None:
         """Turn to another side."""

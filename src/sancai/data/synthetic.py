@@ -468,11 +468,14 @@ def _add_clothes(pack: _Pack, figures: Mapping[str, _Figure]) -> None:
 
 
 def _add_gear(pack: _Pack, figures: Mapping[str, _Figure]) -> None:
-    """Capes and weapons have a layer behind the body and one before it; nobody collapses in them."""
+    """Add capes and weapons: a layer behind the body and one before it; nobody collapses in a cape."""
 
-    def pair(zs: tuple[int, int], material: str, draw: Any, *args: float) -> list[dict[str, Any]]:
+    def pair(zs: tuple[int, int], material: str, draw: Any, size: float, *more: float) -> list[dict[str, Any]]:
+        actions = UPRIGHT if draw is _cape else ANIMATIONS
         return [
-            _layer(z, {b: pack.sheet(draw(f, *args, behind=behind), material, UPRIGHT) for b, f in figures.items()})
+            _layer(
+                z, {b: pack.sheet(draw(f, size, *more, behind=behind), material, actions) for b, f in figures.items()}
+            )
             for z, behind in zip(zs, (True, False), strict=True)
         ]
 

@@ -32,7 +32,8 @@ def words_of(texts: Iterable[str]) -> set[str]:
 
 def known_colors(library: Library) -> list[str]:
     """Return the opaque colours of many random characters as hex (`c83232`), commonest first."""
-    rng, counts = random.Random(0), {}
+    rng = random.Random(0)
+    counts: dict[str, int] = {}
     for _ in range(NUM_CLIPS):
         who, direction = draw_character(library, rng)
         pixels = library.frame(who, direction, library.animations[who["action"]]["clip"][0])

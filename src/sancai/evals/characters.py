@@ -12,6 +12,7 @@ import numpy as np
 
 from sancai import media
 from sancai.api import Sancai
+from sancai.codec import PixelCodec
 from sancai.data.arithmetic import addition
 from sancai.data.captions import DOING, caption
 from sancai.data.library import Character, Library
@@ -173,7 +174,7 @@ class CharacterSuite:
     def _generate(self, asked: Sequence[tuple[str, Sequence[np.ndarray]]], frames: int) -> list[np.ndarray]:
         """Return one clip (frames, 64, 64, 4) for each (prompt, pictures)."""
         engine, out = self.model.engine, []
-        codec = engine.codec
+        codec = PixelCodec(engine.codec.side if engine.codec else 8)
         settings = FlowSettings(steps=self.config.steps, guidance=self.config.guidance)
         size = BATCH if frames == 1 else BATCH // 4
         for start in range(0, len(asked), size):

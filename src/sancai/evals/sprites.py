@@ -8,6 +8,7 @@ if that is the requested one.  Distances are squared differences of premultiplie
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,12 @@ class SpriteJudge:
         return premultiplied(self.library.frame(who, direction, frame))
 
     def _closest(
-        self, wanted: str | None, candidates: Mapping, direction: str, frame: int, picture: np.ndarray
+        self,
+        wanted: str | None,
+        candidates: Mapping[str | None, Character],
+        direction: str,
+        frame: int,
+        picture: np.ndarray,
     ) -> bool | None:
         """Return whether the requested value is the closest; None if no other value looks different."""
         truth = self._render(candidates[wanted], direction, frame)
@@ -94,7 +100,7 @@ class SpriteJudge:
                 scores[value] = distance(render, picture)
         return min(scores, key=scores.__getitem__) == wanted if len(scores) > 1 else None
 
-    def _questions(self, who: Character, seen: Mapping[str, int]) -> Iterable[tuple]:
+    def _questions(self, who: Character, seen: Mapping[str, int]) -> Iterable[tuple[Any, ...]]:
         """Yield (attribute, requested value, {value: character}) of what can be seen."""
         for slot in self.library.slots:
             if slot in who["items"] and seen[slot] >= LEAST_PIXELS:
@@ -106,9 +112,9 @@ class SpriteJudge:
             yield "skin", who["skin"], {s: dict(who, skin=s) for s in skins}
         yield "species", who["species"], self._kin(who)
 
-    def _slot_questions(self, who: Character, slot: str) -> Iterable[tuple]:
+    def _slot_questions(self, who: Character, slot: str) -> Iterable[tuple[Any, ...]]:
         key, color = who["items"][slot]
-        kinds = {None: _with_item(who, slot, None)}
+        kinds: dict[str | None, Character] = {None: _with_item(who, slot, None)}
         for other in self.library.choices(slot, who["species"], who["build"], who["action"]):
             colors = self.library.items[other]["colors"]
             kinds[other] = _with_item(who, slot, [other, color if color in colors else min(colors, default=None)])
@@ -140,7 +146,7 @@ def distance(first: np.ndarray, second: np.ndarray) -> float:
     return float(((first - second) ** 2).mean())
 
 
-def _with_item(who: Character, slot: str, value: list | None) -> Character:
+def _with_item(who: Character, slot: str, value: list[Any] | None) -> Character:
     other = copy.deepcopy(who)
     if value is None:
         other["items"].pop(slot, None)

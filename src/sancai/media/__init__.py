@@ -6,6 +6,6 @@ from sancai.media.palette import reduce, snap
 from sancai.media.picture import blur, enlarge, fit, png_bytes, read_picture
 
 __all__ = [
-    "animation_bytes", "blur", "check_writable", "enlarge", "fit", "png_bytes", "read_picture", "reduce", "sheet_bytes", "snap",
-    "write_file",
+    "animation_bytes", "blur", "check_writable", "enlarge", "fit", "png_bytes", "read_picture", "reduce", "sheet_bytes",
+    "snap", "write_file",
 ]  # fmt: skip

@@ -157,6 +157,9 @@ def _compress(
                 _pool(half.indexer.compressor, source.detach(), windows, table, tails, "index", modality == "text")
             )
         start = stop
+    if not values:  # nothing committed yet: an empty memory
+        some = next(iter(hidden.values()))
+        values = [some.new_zeros(some.shape[0], 0, next(iter(halves.values())).width)]
     return Entries(torch.cat(values, 1), torch.cat(keys, 1) if keys else None, tails["values"], tails["index"])
 
 

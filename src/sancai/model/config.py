@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sancai.errors import ConfigError
 from sancai.ops.rope import YarnScaling
@@ -32,6 +32,8 @@ class VisualConfig:
     """Longest clip in frames, scales the time feature of the patch embedding."""
 
     def __post_init__(self) -> None:
+        if self.sharing not in get_args(Sharing):
+            raise ConfigError(f"sharing is {self.sharing!r}; expected one of {', '.join(get_args(Sharing))}")
         side = self.pixel_shuffle
         if self.latent_channels % (side * side):
             raise ConfigError(

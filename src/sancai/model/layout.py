@@ -134,7 +134,10 @@ def _equal_copies(copy: Tensor) -> int:
     if copy.shape[1] % size:
         return 1
     grid = copy.unflatten(1, (-1, size))
-    return grid.shape[1] if bool((grid == grid[..., :1]).all()) else 1
+    whole = (grid == grid[..., :1]).all()
+    first = grid[..., 0]
+    apart = ((first[:, 1:] != first[:, :-1]) | (first[:, 1:] == 0)).all()
+    return grid.shape[1] if bool(whole & apart) else 1
 
 
 def _own(queries: TokenMeta, folds: int) -> Tensor:

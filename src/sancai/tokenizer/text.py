@@ -25,6 +25,7 @@ class Tokenizer:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        backend.encode_special_tokens = True  # written out in a text, control tokens are plain text
         missing = [s for s in SPECIAL if backend.token_to_id(s) is None]
         if missing:
             raise CheckpointError(f"the tokenizer lacks the control tokens {missing}; take the one beside the weights")
@@ -41,8 +42,6 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of plain text; control tokens written out in it stay plain text."""
-        for token in SPECIAL:
-            text = text.replace(token, "")
         return self._backend.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -75,6 +75,7 @@ def adopt_pack(folder: pathlib.Path, out: pathlib.Path) -> PackSummary:
         DataError: a pack that is missing or damaged, or a folder that cannot be written.
     """
     try:
+        _check_archive(folder / "lpc.npz")
         summary = check_pack(Library.open(folder))
     except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"the character pack in {folder} is damaged ({error}); build or download it again") from error
@@ -87,12 +88,22 @@ def adopt_pack(folder: pathlib.Path, out: pathlib.Path) -> PackSummary:
     return summary
 
 
+def _check_archive(path: pathlib.Path) -> None:
+    """Read an archive once in full, so that damage anywhere in it is found."""
+    if path.is_file():
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+        if broken is not None:
+            raise zipfile.BadZipFile(f"{broken} in {path.name} has a wrong checksum")
+
+
 def check_pack(library: Library) -> PackSummary:
     """Return what a pack holds; refuse one whose parts do not fit each other."""
     problems = [*_array_problems(library), *_sheet_problems(library)]
     if problems:
         raise DataError(
-            f"the character pack is damaged: {'; '.join(problems[:5])} ({len(problems)} in all); build or download it again"
+            f"the character pack is damaged: {'; '.join(problems[:5])} ({len(problems)} in all); "
+            "build or download it again"
         )
     return PackSummary(
         commit=library.info.get("commit", ""), species=len(library.species), items=len(library.items),
@@ -329,7 +340,7 @@ def _ground(tiles: Snapshot, path: str, cells: list[tuple[int, int]]) -> np.ndar
 
 def _files(info: Mapping[str, Any], arrays: Mapping[str, np.ndarray], table: CreditTable) -> dict[str, bytes]:
     packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)
+    np.savez_compressed(packed, allow_pickle=False, **arrays)
     return {
         "CREDITS.csv": table.text().encode(),
         "lpc.npz": packed.getvalue(),

@@ -44,6 +44,7 @@ class CreditTable:
         self.credits: dict[str, Credit] = {}
 
     def add(self, credit: Credit) -> None:
+        """Note the credit of one part."""
         self.credits[credit.path] = credit
 
     def check_file(self, path: str) -> None:

@@ -1,4 +1,13 @@
-"""The shipped model: 64×64 game characters from words, animated, described; a little arithmetic."""
+"""The shipped model: 64×64 game characters from words, animated, described; a little arithmetic.
+
+Three stages in one run folder; each goes on where the one before stopped:
+
+    sancai train recipes.tiny:pretrain --run runs/tiny
+    sancai train recipes.tiny:words --run runs/tiny
+    sancai train recipes.tiny:settle --run runs/tiny
+"""
+
+from dataclasses import replace
 
 from sancai.model import ModelConfig, VisualConfig
 from sancai.train import LossConfig, OptimizerConfig, SampleConfig, Share, TrainConfig
@@ -23,7 +32,7 @@ def model() -> ModelConfig:
 
 
 def pretrain(pack: str = "packs/characters") -> TrainConfig:
-    """Train from nothing on composed characters."""
+    """First stage, from nothing, at a constant rate: learn what characters look like."""
     return TrainConfig(
         name="tiny-pretrain",
         model=model(),
@@ -40,10 +49,50 @@ def pretrain(pack: str = "packs/characters") -> TrainConfig:
         samples=SampleConfig(image_copies=3, questions=5),
         optimizer=OptimizerConfig(lr=5e-3, adamw_lr=3e-3),
         loss=LossConfig(shift=3.0, bias_step=0.01, balance=3e-3),
-        steps=1200,
+        steps=349,
         warmup_steps=30,
+        decay_share=0.0,
         sample_every=200,
         sample_prompts=PROMPTS,
-        decay_share=0.45,
         compile=True,
+    )
+
+
+def words(pack: str = "packs/characters") -> TrainConfig:
+    """Second stage, in the same run folder: more captions a step, more noise, so that words take hold."""
+    first = pretrain(pack)
+    return replace(
+        first,
+        name="tiny-words",
+        mixture={
+            "image": Share(32),
+            "video": Share(3, 2, 0),
+            "animate": Share(3, 4, 1),
+            "look": Share(20, 2, 1),
+            "arithmetic": Share(12, 4, 2),
+            "edit": Share(6, 4, 3),
+            "talk": Share(4, 4, 0),
+        },
+        samples=replace(first.samples, image_copies=2),
+        loss=replace(first.loss, shift=6.0),
+        steps=536,
+    )
+
+
+def settle(pack: str = "packs/characters") -> TrainConfig:
+    """Third stage, in the same run folder: more film, and rates that fall to zero."""
+    second = words(pack)
+    return replace(
+        second,
+        name="tiny-settle",
+        mixture={
+            **second.mixture,
+            "image": Share(24),
+            "video": Share(5, 2, 0),
+            "animate": Share(4, 4, 1),
+            "arithmetic": Share(16, 2, 0),
+        },
+        loss=replace(second.loss, shift=5.0),
+        steps=955,
+        decay_share=0.4,
     )

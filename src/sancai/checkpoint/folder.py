@@ -35,6 +35,7 @@ def save_model(
     partial = folder / (WEIGHTS + ".partial")
     try:
         save_file(stored, partial, metadata={"format": "pt"})
+        partial.chmod(0o644)
         os.replace(partial, folder / WEIGHTS)
     finally:
         partial.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ import tyro
 from sancai.errors import RequestError
 
 DEFAULT_STEPS, DEFAULT_GUIDANCE = 12, 2.0
+MOST_NAMED = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,8 @@ def warn_unknown(model: Any, prompt: str) -> None:
     """Name the words that the model has never seen."""
     unknown = model.unknown_words(prompt)
     if unknown:
-        tell(f"note: the model has never seen {', '.join(unknown)}; it will guess")
+        more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
+        tell(f"note: the model has never seen {', '.join(unknown[:MOST_NAMED])}{more}; it will guess")
 
 
 def finish(film: Any, options: DrawOptions, model: Any) -> Any:

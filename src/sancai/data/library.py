@@ -10,6 +10,8 @@ A character is a plain dict, so it can be kept as JSON and drawn again.
 
 import json
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -48,7 +50,7 @@ class Library:
             with (folder / "lpc.npz").open("rb") as file, np.load(file) as pack:
                 arrays = {name: pack[name] for name in ARRAYS}
             return Library(json.loads((folder / "lpc.json").read_text(encoding="utf-8")), arrays)
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"the character pack in {folder} is damaged ({error}); build it again") from error
 
     # -- drawing ---------------------------------------------------------------------------

@@ -55,37 +55,30 @@ class Engine:
     def _draw(self, request: Request, counts: _Counts) -> Iterator[Event]:
         """Announce a block of frames and make it."""
         frames = 1 if request.kind == "image" else request.frames
-        cache = self.prefill([self.drawing_prompt(request.prompt, request.pictures, frames)], counts)
-        bare = None
-        if request.guidance != 1:
-            bare = self.prefill([self.drawing_prompt("", request.pictures, frames)])
-        yield from self._film(cache, bare, frames, request, counts)
+        prompts = [request.prompt] if request.guidance == 1 else [request.prompt, ""]
+        cache = self.prefill([self.drawing_prompt(p, request.pictures, frames) for p in prompts], counts)
+        yield from self._film(cache, frames, request, counts)
 
-    def _film(
-        self, cache: Cache, bare: Cache | None, frames: int, request: Request, counts: _Counts
-    ) -> Iterator[Event]:
+    def _film(self, cache: Cache, frames: int, request: Request, counts: _Counts) -> Iterator[Event]:
         """Make frames block by block; each finished block enters the caches."""
         codec, most = self._codec(), self._block_frames()
         settings = FlowSettings(steps=request.steps, guidance=request.guidance)
         made: list[np.ndarray] = []
         for number, first in enumerate(range(0, frames, most)):
             count = min(most, frames - first)
-            latents = yield from self._block(cache, bare, count, settings, request.seed + number)
+            latents = yield from self._block(cache, count, settings, request.seed + number)
             counts.visual += latents[..., 0].size
             made.append(codec.decode(latents))
             if first + count < frames:
                 block = Block(latents=latents, times=list(range(count)), committed=True)
                 cache = self._append(cache, [block])
-                bare = None if bare is None else self._append(bare, [block])
         yield Clip(np.concatenate(made))
 
-    def _block(
-        self, cache: Cache, bare: Cache | None, count: int, settings: FlowSettings, seed: int
-    ) -> Generator[Event, None, np.ndarray]:
+    def _block(self, cache: Cache, count: int, settings: FlowSettings, seed: int) -> Generator[Event, None, np.ndarray]:
         """Denoise one block, telling each step; return its latents (F, Y, X, C)."""
         side = FRAME_SIDE // self._codec().side
         shape = (count, side, side, self._codec().channels)
-        steps = denoise(self.model, cache, bare, shape, range(count), settings, [seed])
+        steps = denoise(self.model, cache, shape, range(count), settings, [seed])
         while True:
             try:
                 yield Progress(next(steps), settings.steps)
@@ -129,7 +122,7 @@ class Engine:
         word = self.tokenizer.decode([int(logits[0].argmax())])
         frames = int(word) if word.isdigit() and word != "0" else 1
         cache, _ = self._decode(cache, self.tokenizer.encode(str(frames)))
-        yield from self._film(cache, None, frames, request, counts)
+        yield from self._film(cache, frames, request, counts)
 
     def _decode(self, cache: Cache, tokens: list[int]) -> tuple[Cache, torch.Tensor]:
         output = self.model(pack([[[Text(ids=tokens)]]], cache.cursors), cache, keep=True)
@@ -156,7 +149,7 @@ class Engine:
             if output.hidden is not None:
                 logits = self.model.logits(last_real(output.hidden, packed.text.is_real))
             if counts is not None:
-                counts.prompt += int(packed.text.is_real.sum())
+                counts.prompt += int(packed.text.is_real[0].sum())
         return cache, logits
 
     def _append(self, cache: Cache, segments: Document) -> Cache:

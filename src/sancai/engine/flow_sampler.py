@@ -27,38 +27,40 @@ class FlowSettings:
 def denoise(
     model: Transformer,
     cache: Cache,
-    unconditional: Cache | None,
     shape: tuple[int, int, int, int],
     times: Sequence[float],
     settings: FlowSettings,
     seeds: Sequence[int],
 ) -> Generator[int, None, np.ndarray]:
-    """Yield the number of steps done; return clean latents (B, F, Y, X, C) of one block a row.
+    """Yield the number of steps done; return clean latents (B, F, Y, X, C) of one block a seed.
 
     Args:
-        cache: what the blocks read; left untouched.
-        unconditional: the same without the prompt, for guidance; None for none.
+        cache: what the blocks read, left untouched.  Its first B rows hold the prompts; for guidance B
+            further rows hold the same without the words, so that one pass serves both.
         shape: (F, Y, X, C) of a block.
         times: time coordinate of each frame.
-        seeds: one a row; the same seed gives the same noise whatever the batch.
+        seeds: one a block; the same seed gives the same noise whatever the batch.
     """
     frames, rows, columns, channels = shape
+    count = len(seeds)
+    is_guided = cache.batch == 2 * count
+    if not is_guided and cache.batch != count:
+        raise AssertionError(f"{cache.batch} cache rows for {count} seeds; expected {count} or {2 * count}")
     blank = Block(latents=np.zeros(shape, np.float32), times=list(times), sigma=1.0)
     places = pack([[[blank]]] * cache.batch, cache.cursors)
-    other = pack([[[blank]]] * cache.batch, unconditional.cursors) if unconditional is not None else None
     noise = torch.stack([_noise(seed, frames * rows * columns, channels) for seed in seeds])
 
     def predict(z: Tensor, sigma: float) -> Tensor:
-        clean = _predict(model, places, cache, z, sigma)
-        if other is not None and unconditional is not None and sigma >= LEAST_GUIDED_SIGMA:
-            clean = guide(clean, _predict(model, other, unconditional, z, sigma), settings.guidance)
-        return clean
+        if not is_guided:
+            return _predict(model, places, cache, z, sigma)
+        with_words, without = _predict(model, places, cache, torch.cat([z, z]), sigma).chunk(2)
+        return guide(with_words, without, settings.guidance if sigma >= LEAST_GUIDED_SIGMA else 1.0)
 
     levels = timesteps(settings.steps, settings.shift)
     latents = yield from solve_stepwise(predict, noise.to(model.device), levels)
     flat = latents.cpu().numpy()
     order = raster_order(rows, columns)
-    return flat.reshape(cache.batch, frames, rows * columns, channels)[:, :, order].reshape(-1, *shape)
+    return flat.reshape(count, frames, rows * columns, channels)[:, :, order].reshape(-1, *shape)
 
 
 def _predict(model: Transformer, places: PackedSequence, cache: Cache, z: Tensor, sigma: float) -> Tensor:

@@ -179,11 +179,11 @@ class CharacterSuite:
         size = BATCH if frames == 1 else BATCH // 4
         for start in range(0, len(asked), size):
             rows = asked[start : start + size]
-            cache = engine.prefill([engine.drawing_prompt(p, pics, frames) for p, pics in rows])
-            bare = engine.prefill([engine.drawing_prompt("", pics, frames) for _, pics in rows])
+            asking = [*rows, *(("", pictures) for _, pictures in rows)]
+            cache = engine.prefill([engine.drawing_prompt(p, pictures, frames) for p, pictures in asking])
             seeds = [SEED + start + n for n in range(len(rows))]
             latents = drain(
-                denoise(engine.model, cache, bare, (frames, 8, 8, codec.channels), range(frames), settings, seeds)
+                denoise(engine.model, cache, (frames, 8, 8, codec.channels), range(frames), settings, seeds)
             )
             out += [codec.decode(row) for row in latents]
             self.tell(f"  {min(start + size, len(asked))} of {len(asked)}")

@@ -23,7 +23,7 @@ class Auxiliary:
     balance: list[Tensor] = field(default_factory=list)
     """Sequence-wise balance losses, one a layer and modality."""
     loads: dict[str, Tensor] = field(default_factory=dict)
-    """Share of routed tokens an expert got, (E,), by the gate's name."""
+    """How many tokens each expert got, (E,), by the name of its MoE."""
     indexer: list[Tensor] = field(default_factory=list)
     """KL of attention to indexer, one a CSA layer."""
     wants_indexer: bool = False

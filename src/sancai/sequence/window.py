@@ -1,6 +1,6 @@
 """Compression windows: which tokens each compressed entry pools.
 
-Windows restart at segment borders, so no entry mixes modalities, frames or documents.  For one text
+Windows restart at segment borders, so no entry mixes modalities, blocks or documents.  For one text
 document this is DeepSeek-V4's own rule: window i holds tokens m·i … m·i + m − 1.
 """
 

@@ -19,7 +19,7 @@ from sancai.data.library import Character, Library
 from sancai.data.questions import Asker, other_actions
 from sancai.data.split import draw_character
 from sancai.engine import FlowSettings, denoise
-from sancai.evals.sprites import ClipScore, FrameScore, SpriteJudge
+from sancai.evals.sprites import FrameScore, SpriteJudge
 from sancai.flow import drain
 
 SEED = 20261124
@@ -95,12 +95,16 @@ class CharacterSuite:
 
     def run(self) -> dict[str, Table]:
         """Return {suite: {what: {measure: score}}}."""
-        suites: dict[str, Callable[[], Table]] = {
-            "image": self.images, "video": self.clips, "animate": self.animations, "read": self.reading,
-            "arithmetic": self.arithmetic,
-        }  # fmt: skip
+        c = self.config
+        suites: dict[str, tuple[int, Callable[[], Table]]] = {
+            "image": (c.images, self.images),
+            "video": (c.clips, self.clips),
+            "animate": (c.clips, self.animations),
+            "read": (c.reads, self.reading),
+            "arithmetic": (c.sums, self.arithmetic),
+        }
         report = {}
-        for name, suite in suites.items():
+        for name, suite in ((n, s) for n, (count, s) in suites.items() if count):
             self.tell(f"scoring {name} …")
             report[name] = suite()
         return report
@@ -111,13 +115,7 @@ class CharacterSuite:
         """Text → sprite."""
         todo = self.cases[: self.config.images]
         drawn = self._generate([(c.image_caption, ()) for c in todo], frames=1)
-        table = {
-            "model": self._score_frames(todo, [d[0] for d in drawn]),
-            "real": self._score_frames(todo, [self._truth(c)[0] for c in todo]),
-            "blurred": self._score_frames(todo, [blur(self._truth(c)[0]) for c in todo]),
-            "unrelated": self._score_frames(todo, [self._truth(c)[0] for c in _others(todo)]),
-        }
-        return table
+        return self._compare(todo, drawn, lambda c: self._truth(c)[:1], self._score_frame)
 
     def clips(self) -> Table:
         """Text → animation."""
@@ -138,35 +136,47 @@ class CharacterSuite:
         return self._clip_table(todo, self._generate(asked, frames=8))
 
     def _clip_table(self, todo: Sequence[Case], made: Sequence[np.ndarray]) -> Table:
-        truths = [self._truth(c) for c in todo]
-        return {
-            "model": self._score_clips(todo, made),
-            "real": self._score_clips(todo, truths),
-            "blurred": self._score_clips(todo, [np.stack([blur(f) for f in t]) for t in truths]),
-            "unrelated": self._score_clips(todo, [self._truth(c) for c in _others(todo)]),
-        }
+        return self._compare(todo, made, self._truth, self._score_clip)
 
-    def _score_frames(self, todo: Sequence[Case], pictures: Sequence[np.ndarray]) -> dict[str, float]:
-        tally = Tally()
-        for case, picture in zip(todo, pictures, strict=True):
-            frames = self.library.animations[case.who["action"]]["clip"]
-            add_frame(tally, self.judge.frame(case.who, case.direction, frames[0], picture))
-            poses = {f: self.library.frame(case.who, case.direction, f) for f in set(frames)}
-            tally.add("pose", _pose(poses, frames[0], picture))
-        return tally.means()
+    def _compare(
+        self,
+        todo: Sequence[Case],
+        made: Sequence[np.ndarray],
+        truth: Callable[[Case], np.ndarray],
+        score: Callable[[Tally, Case, np.ndarray], None],
+    ) -> Table:
+        """Score what the model made beside the truth, a blurred truth and another character's truth."""
+        table: dict[str, Tally] = defaultdict(Tally)
+        for case, clip, other in zip(todo, made, _others(todo), strict=True):
+            real = truth(case)
+            shown = {
+                "model": clip,
+                "real": real,
+                "blurred": np.stack([blur(f) for f in real]),
+                "unrelated": truth(other),
+            }
+            for name, frames in shown.items():
+                score(table[name], case, frames)
+        return {name: tally.means() for name, tally in table.items()}
 
-    def _score_clips(self, todo: Sequence[Case], clips: Sequence[np.ndarray]) -> dict[str, float]:
-        tally = Tally()
-        for case, clip in zip(todo, clips, strict=True):
-            score: ClipScore = self.judge.clip(case.who, case.direction, clip)
-            for name in ("phase", "direction", "action"):
-                tally.add({"phase": "frame_order"}.get(name, name), getattr(score, name))
-            frames = self.library.animations[case.who["action"]]["clip"]
-            for time in (0, 4):
-                frame = self.judge.frame(case.who, case.direction, frames[time], clip[time])
-                for mark in frame.attributes.values():
-                    tally.add("identity", mark)
-        return tally.means()
+    def _score_frame(self, tally: Tally, case: Case, frames: np.ndarray) -> None:
+        """Add the marks of a picture (1, 64, 64, 4)."""
+        order = self.library.animations[case.who["action"]]["clip"]
+        add_frame(tally, self.judge.frame(case.who, case.direction, order[0], frames[0]))
+        poses = {f: self.library.frame(case.who, case.direction, f) for f in set(order)}
+        tally.add("pose", _pose(poses, order[0], frames[0]))
+
+    def _score_clip(self, tally: Tally, case: Case, clip: np.ndarray) -> None:
+        """Add the marks of a clip (8, 64, 64, 4)."""
+        score = self.judge.clip(case.who, case.direction, clip)
+        tally.add("frame_order", score.phase)
+        tally.add("direction", score.direction)
+        tally.add("action", score.action)
+        order = self.library.animations[case.who["action"]]["clip"]
+        for time in (0, 4):
+            frame = self.judge.frame(case.who, case.direction, order[time], clip[time])
+            for mark in frame.attributes.values():
+                tally.add("identity", mark)
 
     def _truth(self, case: Case) -> np.ndarray:
         return self.library.clip(case.who, case.direction)

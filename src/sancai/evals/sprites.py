@@ -6,6 +6,7 @@ if that is the requested one.  Distances are squared differences of premultiplie
 """
 
 import copy
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from sancai.data.library import Character, Library
 
 LEAST_PIXELS = 6
 SAME = 1e-6
+MOST_RENDERS = 2000
 
 
 @dataclass
@@ -41,6 +43,7 @@ class SpriteJudge:
 
     def __init__(self, library: Library) -> None:
         self.library = library
+        self._renders: dict[tuple[str, str, int], np.ndarray] = {}
 
     def frame(self, who: Character, direction: str, frame: int, picture: np.ndarray) -> FrameScore:
         """Score one picture (64, 64, 4) uint8."""
@@ -81,7 +84,13 @@ class SpriteJudge:
         return sum(distance(renders[f], p) for f, p in zip(frames, pictures, strict=True))
 
     def _render(self, who: Character, direction: str, frame: int) -> np.ndarray:
-        return premultiplied(self.library.frame(who, direction, frame))
+        """Return a render, kept while one character is being judged."""
+        key = (json.dumps(who, sort_keys=True), direction, frame)
+        if key not in self._renders:
+            if len(self._renders) >= MOST_RENDERS:
+                self._renders.clear()
+            self._renders[key] = premultiplied(self.library.frame(who, direction, frame))
+        return self._renders[key]
 
     def _closest(
         self,

@@ -1,0 +1,52 @@
+"""Scores are right where the answer is known, and the shipped model runs through every suite."""
+
+import random
+
+import numpy as np
+import pytest
+
+from sancai import load
+from sancai.data.split import attributes, draw_character, is_held_out
+from sancai.data.synthetic import synthetic_library
+from sancai.evals import CharacterSuite, EvalConfig, SpriteJudge
+from sancai.evals.characters import cases, chunk_f1
+
+
+def test_real_pictures_score_one_and_unrelated_ones_do_not() -> None:
+    library = synthetic_library()
+    judge, rng, right, wrong = SpriteJudge(library), random.Random(3), [], []
+    for _ in range(12):
+        who, direction = draw_character(library, rng)
+        other, other_direction = draw_character(library, rng, action=who["action"])
+        order = library.animations[who["action"]]["clip"]
+        real = judge.frame(who, direction, order[0], library.frame(who, direction, order[0]))
+        fake = judge.frame(who, direction, order[0], library.frame(other, other_direction, order[0]))
+        right += real.attributes.values()
+        wrong += fake.attributes.values()
+        clip = judge.clip(who, direction, library.clip(who, direction))
+        assert clip.phase == 1.0 and clip.direction and clip.action
+    assert all(right)
+    assert np.mean(wrong) < 0.8
+
+
+def test_every_case_is_held_out_and_the_list_is_fixed() -> None:
+    library = synthetic_library()
+    first, again = cases(library, 10), cases(library, 10)
+    assert first == again
+    assert all(is_held_out(attributes(library, c.who, c.direction)) for c in first)
+
+
+@pytest.mark.parametrize(
+    ("told", "score"),
+    [("a man with red hair, facing left", 1.0), ("a man with blue hair, facing left", 2 / 3), ("", 0.0)],
+)
+def test_caption_f1_counts_facts(told: str, score: float) -> None:
+    assert chunk_f1(told, "a man with red hair, facing left") == pytest.approx(score)
+
+
+def test_the_shipped_model_runs_through_every_suite() -> None:
+    config = EvalConfig(images=2, clips=1, reads=2, sums=2, steps=2)
+    report = CharacterSuite(load(), synthetic_library(), config, lambda line: None).run()
+    assert set(report) >= {"image", "video", "read", "arithmetic"}
+    assert report["image"]["real"]["attributes"] == 1.0
+    assert 0.0 <= report["image"]["model"]["attributes"] <= 1.0

@@ -31,7 +31,7 @@ class EvalOptions:
     """Two-digit additions."""
     steps: int = 12
     """Denoising steps."""
-    guidance: float = 2.0
+    guidance: float = 3.0
     """Guidance."""
     out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Also write the table as JSON."""

@@ -11,7 +11,7 @@ import tyro
 
 from sancai.errors import RequestError
 
-DEFAULT_STEPS, DEFAULT_GUIDANCE = 12, 2.0
+DEFAULT_STEPS, DEFAULT_GUIDANCE = 12, 3.0
 MOST_NAMED = 12
 
 

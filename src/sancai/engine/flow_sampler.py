@@ -19,7 +19,7 @@ class FlowSettings:
     """How a block is denoised: steps, guidance, and how far the steps lean towards noise."""
 
     steps: int = 12
-    guidance: float = 2.0
+    guidance: float = 3.0
     shift: float = 3.0
 
 

@@ -51,7 +51,7 @@ class EvalConfig:
     reads: int = 512
     sums: int = 512
     steps: int = 12
-    guidance: float = 2.0
+    guidance: float = 3.0
 
 
 @dataclass

@@ -5,7 +5,7 @@ import sancai
 model = sancai.load()
 model.image("a knight in steel armour with a red cape, facing left", seed=1).save("knight.png")
 model.video("a skeleton with a spear walking right").save("walk.gif")
-print(model.chat("what is 47 + 38?").text)
+print(model.chat("what is 27 + 82?").text)
 """
 
 from typing import TYPE_CHECKING, Any

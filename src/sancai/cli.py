@@ -46,7 +46,7 @@ def help_text() -> str:
         + "\n".join(lines)
         + '\n\nfor example:\n  sancai image "a knight in steel armour with a red cape, facing left" -o knight.png\n'
         '  sancai video "a skeleton with a spear walking right" -o walk.gif\n'
-        '  sancai chat "what is 47 + 38?" --think\n\n'
+        '  sancai chat "what is 27 + 82?" --think\n\n'
         "--debug after any command shows the traceback of an error\n"
     )
 

@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> None:
     options = parse("chat", ChatOptions, arguments)
     prompt = sys.stdin.read().strip() if options.prompt == "-" else options.prompt
     if not prompt:
-        raise RequestError('the question is empty; try: sancai chat "what is 47 + 38?" --think')
+        raise RequestError('the question is empty; try: sancai chat "what is 27 + 82?" --think')
     from sancai import api, media
     from sancai.engine import Clip, Request, TextDelta, ThinkingDelta
 

@@ -9,7 +9,7 @@ import tyro
 
 from sancai.commands.options import give, parse, step_bar
 
-QUESTION = "what is 47 + 38?"
+QUESTION = "what is 27 + 82?"
 PICTURE = "a knight in steel armour with a red cape, facing left"
 CLIP = "a skeleton walking right"
 

@@ -1,6 +1,6 @@
 """Write a model card from its run's metrics and its scores.
 
-python scripts/card.py METRICS.jsonl SCORES.json NOTES.md > src/sancai/models/tiny/README.md
+python scripts/card.py METRICS.jsonl SCORES.json src/sancai/models/tiny/NOTES.md > src/sancai/models/tiny/README.md
 """
 
 import json

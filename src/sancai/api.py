@@ -107,7 +107,7 @@ class Sancai:
 
     def chat(self, prompt: str, *, pictures: Sequence[Picture] = (), **options: Any) -> Answer:
         """Answer a question, about pictures if given.  Options: think, max_tokens, temperature, seed."""
-        request = Request(kind="chat", prompt=prompt, pictures=self._pictures(pictures), **options)
+        request = Request(kind="chat", prompt=prompt.lower().strip(), pictures=self._pictures(pictures), **options)
         text, thinking, films = "", "", []
         for event in self.generate(request):
             if isinstance(event, TextDelta):

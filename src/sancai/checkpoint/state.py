@@ -35,7 +35,7 @@ def load_state(path: pathlib.Path) -> dict[str, Any]:
     """Read a state (tensors and plain values only: nothing in it is executed)."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError) as error:
         raise CheckpointError(
             f"{path} is not a readable training state ({error}); delete it to go on from the one before"
         ) from error

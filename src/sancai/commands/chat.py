@@ -17,7 +17,7 @@ class ChatOptions:
 
     prompt: tyro.conf.Positional[str] = "-"
     """The question; `-` reads it from standard input."""
-    image: Annotated[tuple[pathlib.Path, ...], tyro.conf.arg(aliases=["-i"])] = ()
+    image: tyro.conf.UseAppendAction[Annotated[tuple[pathlib.Path, ...], tyro.conf.arg(aliases=["-i"])]] = ()
     """Sprites that the question is about."""
     think: bool = False
     """Work the answer out first (sums); the thinking goes to standard error."""

@@ -95,4 +95,4 @@ def free_name(stem: str, suffix: str) -> pathlib.Path:
 def slug(prompt: str) -> str:
     """Return a short file name for a prompt."""
     words = "".join(c if c.isalnum() else " " for c in prompt.lower()).split()
-    return "-".join(words[:6]) or "sancai"
+    return "-".join(words[:6])[:50].strip("-") or "sancai"

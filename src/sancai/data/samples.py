@@ -1,7 +1,7 @@
 """Training documents: every task of the model as segments.
 
-A sample's noisy blocks hold clean latents; the trainer adds the noise.  `Recipe` says how much of each
-task a step holds.
+A sample's noisy blocks hold clean latents; the trainer adds the noise.  `TrainConfig.mixture` says how
+much of each task a step holds.
 """
 
 import copy

@@ -26,7 +26,7 @@ def read_picture(path: str | pathlib.Path, side: int = 64) -> np.ndarray:
                 raise MediaError(f"{path} is {image.width}×{image.height}; at most {LARGEST_SIDE} a side are read")
             image.seek(0)
             pixels = np.array(image.convert("RGBA"))
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise MediaError(f"{path} is not a picture ({error}); expected PNG, GIF, WebP or JPEG") from error
     return fit(pixels, side, str(path))
 

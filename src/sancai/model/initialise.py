@@ -38,6 +38,8 @@ def _close(module: nn.Module) -> None:
         nn.init.zeros_(module.shift.weight)
         nn.init.zeros_(module.table)
     elif isinstance(module, LatentHead):
+        if module.conv_in.bias is not None:
+            nn.init.zeros_(module.conv_in.bias)
         nn.init.zeros_(module.conv_out.weight)
         if module.conv_out.bias is not None:
             nn.init.zeros_(module.conv_out.bias)

@@ -84,7 +84,6 @@ class _Row:
     """One row being written: columns of text, of clean blocks and of noisy blocks."""
 
     cursor: Cursor
-    has_loose_noise: bool = False
     ids: list[int] = field(default_factory=list)
     learn: list[bool] = field(default_factory=list)
     columns: dict[str, _Columns] = field(
@@ -95,7 +94,6 @@ class _Row:
     grid: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"clean": [], "noisy": []})
 
     def add_document(self, document: Document, is_first: bool) -> None:
-        self.has_loose_noise = False
         if not is_first:
             self.cursor = Cursor(document=self.cursor.document + 1, copies=self.cursor.copies)
         for segment in document:
@@ -108,8 +106,6 @@ class _Row:
         count, at = len(text.ids), self.cursor
         if count == 0:
             return
-        if self.has_loose_noise:
-            raise RequestError("text follows a noisy block; add the block's clean copy (committed=True) before it")
         if len(text.learn) not in (0, count):
             raise RequestError(f"a text of {count} tokens has {len(text.learn)} learn marks; give one a token or none")
         fresh = not at.open_text
@@ -145,7 +141,6 @@ class _Row:
         self.latents[kind].append(_in_order(block.latents))
         self.sigma[kind].append(np.full(count, block.sigma, np.float32))
         self.grid[kind].append(grid)
-        self.has_loose_noise = not block.committed
         if block.committed:
             moved = len(block.times) if block.advance is None else block.advance
             self.cursor = replace(

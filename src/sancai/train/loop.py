@@ -52,20 +52,24 @@ class Run:
             stop: asked after every step; True saves and returns.
         """
         metrics = MetricsFile(self.folder / "metrics.jsonl", self.step)
+        whole = True
         last = min(until or self.config.steps, self.config.steps)
         try:
             while self.step < last and not stop():
                 started = time.monotonic()
+                whole = False
                 report = self.stepper.step(self.step)
                 report["seconds"] = time.monotonic() - started
                 metrics.write(self.step, {k: round(v, 6) for k, v in report.items()})
                 self.step += 1
+                whole = True
                 if watch:
                     watch(self.step, report, self)
                 if self.step % self.config.save_every == 0:
                     self.save()
         finally:
-            self.save()
+            if whole:  # never a state from the middle of a step
+                self.save()
 
     def save(self) -> None:
         """Write the training state and the averaged model."""

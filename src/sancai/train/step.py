@@ -51,7 +51,9 @@ class Stepper:
             aux = Auxiliary(wants_indexer=batch.task == "look")
             output = self.model(batch.packed, aux=aux, wants_mtp=reads)
             terms = loss_terms(self.model, batch, output, aux, self.config.loss, totals)
-            torch.stack(list(terms.values())).sum().backward()
+            loss = torch.stack(list(terms.values())).sum()
+            if loss.requires_grad:  # with a frozen text half, text alone teaches nothing
+                loss.backward()
             for name, term in terms.items():
                 report[f"loss/{name}"] += float(term.detach())
                 if name in ("flow", "text"):
@@ -76,7 +78,7 @@ class Stepper:
             entropy = -(share * share.clamp(min=1e-9).log()).sum()
             smallest = min(smallest, float(entropy.exp()))
             gate = self.moes[name].gate
-            if hasattr(gate, "bias"):
+            if hasattr(gate, "bias") and gate.weight.requires_grad:
                 gate.bias += self.config.loss.bias_step * (share.mean() - share).sign()
         return smallest
 

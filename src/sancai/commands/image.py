@@ -6,7 +6,17 @@ from typing import Annotated
 
 import tyro
 
-from sancai.commands.options import DrawOptions, finish, free_name, give, parse, slug, step_bar, warn_unknown
+from sancai.commands.options import (
+    DrawOptions,
+    check_look,
+    finish,
+    free_name,
+    give,
+    parse,
+    slug,
+    step_bar,
+    warn_unknown,
+)
 from sancai.errors import MediaError, RequestError
 from sancai.media import check_writable
 
@@ -48,6 +58,7 @@ def run(arguments: list[str]) -> None:
 
 def _targets(options: ImageOptions) -> list[pathlib.Path]:
     """Return the files to write, refusing what cannot work before anything is drawn."""
+    check_look(options)
     if options.size != "64x64":
         raise RequestError(f"size is {options.size!r}; the shipped model draws 64x64 (enlarge with --scale 4)")
     if not 1 <= options.count <= 256:

@@ -72,6 +72,17 @@ def warn_unknown(model: Any, prompt: str) -> None:
         tell(f"note: the model has never seen {', '.join(unknown[:MOST_NAMED])}{more}; it will guess")
 
 
+def check_look(options: DrawOptions) -> None:
+    """Refuse a palette or scale that cannot work before anything is drawn."""
+    if not 1 <= options.scale <= 32:
+        raise RequestError(f"scale is {options.scale}; choose 1 to 32")
+    palette = options.palette
+    if palette is None or palette == "known":
+        return
+    if not (palette.isascii() and palette.isdigit()) or not 2 <= int(palette) <= 255:
+        raise RequestError(f"--palette is {palette!r}; use `known` or a number of colours from 2 to 255")
+
+
 def finish(film: Any, options: DrawOptions, model: Any) -> Any:
     """Apply palette and scale."""
     if options.palette == "known":

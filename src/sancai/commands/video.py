@@ -6,7 +6,17 @@ from typing import Annotated
 
 import tyro
 
-from sancai.commands.options import DrawOptions, finish, free_name, give, parse, slug, step_bar, warn_unknown
+from sancai.commands.options import (
+    DrawOptions,
+    check_look,
+    finish,
+    free_name,
+    give,
+    parse,
+    slug,
+    step_bar,
+    warn_unknown,
+)
 from sancai.errors import MediaError
 from sancai.media import check_writable
 
@@ -54,6 +64,7 @@ def run(arguments: list[str]) -> None:
 
 def _check(options: VideoOptions) -> pathlib.Path | None:
     """Return the clip's file, refusing what cannot work before anything is filmed."""
+    check_look(options)
     if not 1 <= options.fps <= 60:
         raise MediaError(f"fps is {options.fps}; choose 1 to 60")
     target = options.out
@@ -64,6 +75,8 @@ def _check(options: VideoOptions) -> pathlib.Path | None:
             raise MediaError(f"cannot write {target.name}; use one of {', '.join(FORMATS)}")
         check_writable(target, options.force)
     if options.sheet is not None:
+        if options.sheet.suffix.lower() != ".png" or options.sheet == target:
+            raise MediaError(f"the sheet {options.sheet} must be a .png of its own, not the clip's file")
         check_writable(options.sheet, options.force)
         check_writable(options.sheet.with_suffix(".json"), options.force)
     return target

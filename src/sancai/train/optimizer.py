@@ -5,6 +5,7 @@ AdamW's rates carry over, decoupled weight decay.  Every expert's matrix is orth
 Matrices of one shape run as one batch.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from sancai.errors import CapacityError
 
 RMS = 0.18
 FAST = (3.4445, -4.7750, 2.0315)
@@ -61,6 +64,10 @@ class Optimizer:
         """Update all parameters with rates times `scale`; return the gradients' norm before clipping."""
         everything = [*self.matrices.values(), *self.others.values()]
         norm = float(nn.utils.clip_grad_norm_(everything, self.config.clip, foreach=True))
+        if not math.isfinite(norm):
+            raise CapacityError(
+                "the gradients are not finite; nothing was changed: lower the rates or go on from a state"
+            )
         for group in self.adamw.param_groups:
             group["lr"] = self.config.adamw_lr * scale
         self.adamw.step()

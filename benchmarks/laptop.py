@@ -10,6 +10,7 @@ import dataclasses
 import json
 import pathlib
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def training(pack: str) -> dict[str, object]:
                 frames += run.stepper.step(step)["noisy_tokens"] / 64
             out[f"{name}_frames_per_second"] = frames / (time.perf_counter() - started)
             started = time.perf_counter()
-            run.stepper.sampler.documents("image", 50, __import__("random").Random(0))
+            run.stepper.sampler.documents("image", 50, random.Random(0))
             made = 50 * config.samples.image_copies
             out[f"{name}_data_frames_per_second"] = made / (time.perf_counter() - started)
     return out

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import pathlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from sancai.checkpoint import load_model
 from sancai.device import current
 from sancai.engine import Clip, Engine, Event, Progress, Request, TextDelta, ThinkingDelta
 from sancai.errors import CheckpointError, MediaError, RequestError
+from sancai.tokenizer import find_words
 
 MODELS = pathlib.Path(__file__).parent / "models"
 SHIPPED = "tiny"
@@ -131,8 +131,7 @@ class Sancai:
         if not path.is_file():
             return []
         known = set(json.loads(path.read_text(encoding="utf-8")))
-        words = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", prompt.lower())
-        return [w for w in dict.fromkeys(words) if w not in known and not set(w.split("-")) <= known]
+        return [w for w in dict.fromkeys(find_words(prompt)) if w not in known and not set(w.split("-")) <= known]
 
     def _film(self, kind: Any, prompt: str, on_step: OnStep | None, options: dict[str, Any]) -> Film:
         options = dict(options, pictures=self._pictures(options.get("pictures", ())))

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sancai.commands.options import give, parse, tell
+from sancai.commands.options import DEFAULT_GUIDANCE, DEFAULT_STEPS, give, parse, tell
 from sancai.media import check_writable, write_file
 
 
@@ -29,9 +29,9 @@ class EvalOptions:
     """Questions about pictures."""
     sums: int = 512
     """Two-digit additions."""
-    steps: int = 12
+    steps: int = DEFAULT_STEPS
     """Denoising steps."""
-    guidance: float = 3.0
+    guidance: float = DEFAULT_GUIDANCE
     """Guidance."""
     out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Also write the table as JSON."""

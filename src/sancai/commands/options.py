@@ -11,7 +11,7 @@ import tyro
 
 from sancai.errors import RequestError
 
-DEFAULT_STEPS, DEFAULT_GUIDANCE = 12, 3.0
+DEFAULT_STEPS, DEFAULT_GUIDANCE = 12, 3.0  # as FlowSettings, without importing torch for --help
 MOST_NAMED = 12
 
 
@@ -88,8 +88,6 @@ def finish(film: Any, options: DrawOptions, model: Any) -> Any:
     if options.palette == "known":
         film = film.with_colors(model.known_colors())
     elif options.palette is not None:
-        if not options.palette.isdigit():
-            raise RequestError(f"--palette is {options.palette!r}; use `known` or a number of colours")
         film = film.with_colors(int(options.palette))
     return film.enlarged(options.scale)
 

@@ -116,8 +116,6 @@ def _progress(steps: int, first: int) -> Iterator[Any]:
 
 def _draw_samples(step: int, session: Any) -> None:
     """Write a sheet of the run's prompts as the averaged model draws them now: one row a prompt, four seeds."""
-    import copy
-
     import numpy as np
 
     from sancai import device, engine, media
@@ -126,7 +124,7 @@ def _draw_samples(step: int, session: Any) -> None:
     if not config.sample_every or step % config.sample_every or not config.sample_prompts:
         return
     model = type(session.stepper.model)(config.model)
-    model.load_state_dict(copy.deepcopy(session.stepper.average))
+    model.load_state_dict(session.stepper.average)
     artist = engine.Engine(model, session.tokenizer, device.current("cpu"))
     rows = []
     for prompt in config.sample_prompts:

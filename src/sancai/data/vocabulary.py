@@ -1,7 +1,6 @@
 """What the training data holds: its words, to tell users which words are new, and its colours."""
 
 import random
-import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from sancai.data.library import Library
 from sancai.data.samples import sample_texts
 from sancai.data.split import draw_character
+from sancai.tokenizer import find_words
 
 NUM_TEXTS = 3000
 NUM_CLIPS = 600
@@ -25,7 +25,7 @@ def words_of(texts: Iterable[str]) -> set[str]:
     """Return lower-case words; `side-swept` counts whole and in parts."""
     found: set[str] = set()
     for text in texts:
-        for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower()):
+        for word in find_words(text):
             found.update((word, *word.split("-")))
     return found
 

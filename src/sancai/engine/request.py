@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from sancai.engine.flow_sampler import FlowSettings
 from sancai.errors import RequestError
 
 Kind = Literal["chat", "image", "video"]
@@ -25,8 +26,8 @@ class Request:
     pictures: Sequence[np.ndarray] = ()
     seed: int = 0
     frames: int = 8
-    steps: int = 12
-    guidance: float = 3.0
+    steps: int = FlowSettings.steps
+    guidance: float = FlowSettings.guidance
     think: bool = False
     max_tokens: int = 128
     temperature: float = 0.0

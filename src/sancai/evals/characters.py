@@ -50,8 +50,8 @@ class EvalConfig:
     clips: int = 512
     reads: int = 512
     sums: int = 512
-    steps: int = 12
-    guidance: float = 3.0
+    steps: int = FlowSettings.steps
+    guidance: float = FlowSettings.guidance
 
 
 @dataclass

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sancai.model.compressor import Slots
 from sancai.model.config import ModelConfig
-from sancai.sequence import PADDING, Cursor, EntryMeta, PackedSequence, Reach, TokenMeta, Windows
+from sancai.sequence import PADDING, Cursor, EntryMeta, PackedSequence, Reach, TokenMeta
 
 
 @dataclass(frozen=True)
@@ -95,21 +95,22 @@ def _repeat_layer(layer: LayerCache, times: int) -> LayerCache:
 def commit(
     past: Cache,
     packed: PackedSequence,
-    windows: dict[tuple[int, str], Windows],
+    raw: TokenMeta,
+    joined: dict[int, EntryMeta],
     layers: list[LayerCache],
     config: ModelConfig,
 ) -> Cache:
-    """Return the cache after a pass whose layers hold past and new columns, without what is out of reach."""
-    parts = [past.raw, packed.text]
-    if packed.visual is not None:
-        parts.append(packed.visual.take(slice(0, packed.num_committed)))
-    raw = TokenMeta.cat(parts)
+    """Return the cache after a pass, without what is out of reach.
+
+    Args:
+        raw, joined: facts of all raw keys and, by ratio, of all entries, past and new.
+        layers: their tensors, with the same columns.
+    """
     keep_raw = _columns(_within_reach(raw, packed.cursors, config.reach))
     entries, keep_entries, tails, keep_tails = {}, {}, {}, {}
     for ratio in config.ratios:
-        joined = _joined_entries(past, packed, windows, ratio)
-        keep_entries[ratio] = _columns(joined.document != PADDING)
-        entries[ratio] = joined.take(keep_entries[ratio])
+        keep_entries[ratio] = _columns(joined[ratio].document != PADDING)
+        entries[ratio] = joined[ratio].take(keep_entries[ratio])
         text = TokenMeta.cat([past.tails[ratio], packed.text])
         keep_tails[ratio] = _columns(_in_open_window(text, packed.cursors, ratio))
         tails[ratio] = text.take(keep_tails[ratio])
@@ -157,14 +158,6 @@ def _in_open_window(text: TokenMeta, cursors: tuple[Cursor, ...], ratio: int) ->
     here = (text.document == _cursor_facts(cursors, "document")) & (text.segment == _cursor_facts(cursors, "segment"))
     is_open = _cursor_facts(cursors, "open_text") > 0
     return is_open & here & text.is_real & (text.offset >= start)
-
-
-def _joined_entries(
-    past: Cache, packed: PackedSequence, windows: dict[tuple[int, str], Windows], ratio: int
-) -> EntryMeta:
-    """Return past and new entries; incomplete ones of a text segment that went on are dropped."""
-    old = superseded(past.entries[ratio], packed.text)
-    return EntryMeta.cat([old] + [w.entries for (r, _), w in windows.items() if r == ratio])
 
 
 def superseded(entries: EntryMeta, text: TokenMeta) -> EntryMeta:

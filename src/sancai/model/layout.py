@@ -48,6 +48,7 @@ class Layout:
     ropes: (modality, is_compressed) → cos, sin (B, T, 1, R/2).
     entry_ropes: ratio → cos, sin (B, E_new, R/2) of the new entries.
     recency: ratio → (B, E), committed index of each entry's last token.
+    context, entries: facts of all raw keys and, by ratio, of all entries, past and new; a commit keeps some.
     """
 
     groups: tuple[QueryGroup, ...]
@@ -55,6 +56,8 @@ class Layout:
     windows: dict[tuple[int, str], Windows]
     entry_ropes: dict[int, Table]
     recency: dict[int, Tensor]
+    context: TokenMeta
+    entries: dict[int, EntryMeta]
 
 
 def plan(packed: PackedSequence, past: Cache, config: ModelConfig, device: torch.device) -> Layout:
@@ -71,6 +74,8 @@ def plan(packed: PackedSequence, past: Cache, config: ModelConfig, device: torch
         windows={key: w.to(device) for key, w in windows.items()},
         entry_ropes={r: _entry_rope(windows, r, config, device) for r in config.ratios},
         recency={r: e.last.to(device) for r, e in entries.items()},
+        context=context,
+        entries=entries,
     )
 
 
@@ -89,7 +94,7 @@ def _windows(packed: PackedSequence, past: Cache, config: ModelConfig) -> dict[t
 
 
 def _entries(windows: dict[tuple[int, str], Windows], past: Cache, packed: PackedSequence, ratio: int) -> EntryMeta:
-    """Return metadata of past and new entries."""
+    """Return past and new entries; incomplete ones of a text segment that went on are dropped."""
     old = superseded(past.entries[ratio], packed.text)
     return EntryMeta.cat([old] + [w.entries for (r, _), w in windows.items() if r == ratio])
 

@@ -131,7 +131,9 @@ class Transformer(nn.Module):
             mtp = self._predict_ahead(packed, streams["text"], step) if wants_mtp and len(self.mtp) else None
         if "visual" in streams and self.visual is not None and packed.num_committed < streams["visual"].shape[1]:
             prediction = self.visual.head(streams["visual"][:, packed.num_committed :], packed.frame)
-        cache = commit(past, packed, layout.windows, kept, self.config) if kept is not None else None
+        cache = None
+        if kept is not None:
+            cache = commit(past, packed, layout.context, layout.entries, kept, self.config)
         return Output(hidden, mtp, prediction, cache)
 
     def _predict_ahead(self, packed: PackedSequence, streams: Tensor, step: Pass) -> Tensor:

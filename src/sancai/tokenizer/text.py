@@ -1,6 +1,7 @@
 """Byte-level BPE with DeepSeek-V4's control tokens (a thin face over Hugging Face `tokenizers`)."""
 
 import pathlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import cast
 
@@ -18,6 +19,11 @@ THINK, END_THINK = "<think>", "</think>"
 VISUAL, END_VISUAL = "<｜visual｜>", "<｜end▁of▁visual｜>"
 """`<｜visual｜>` and a number of frames announce a block, as V4's reserved span tokens would."""
 SPECIAL = (BOS, EOS, PAD, USER, ASSISTANT, THINK, END_THINK, VISUAL, END_VISUAL)
+
+
+def find_words(text: str) -> list[str]:
+    """Return the words of a text in lower case, in order; `side-swept` is one."""
+    return re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower())
 
 
 class Tokenizer:

@@ -10,7 +10,16 @@ from typing import Any, Protocol
 
 import torch
 
-from sancai.checkpoint import load_state, load_weights, newest_state, read_weights, save_model, save_state
+from sancai.checkpoint import (
+    TOKENIZER,
+    WEIGHTS,
+    load_state,
+    load_weights,
+    newest_state,
+    read_weights,
+    save_model,
+    save_state,
+)
 from sancai.data.packs import open_pack
 from sancai.data.samples import Sampler, sample_texts
 from sancai.data.vocabulary import known_colors, known_words
@@ -107,7 +116,7 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
     if config.model.visual and config.model.visual.sharing == "frozen_text":
         freeze_text(model)
     if fresh and config.start_from:
-        source = pathlib.Path(config.start_from) / "model.safetensors"
+        source = pathlib.Path(config.start_from) / WEIGHTS
         load_weights(model, read_weights(source), source)
     run = Run(config, folder, Stepper(model, Sampler(library, tokenizer, config.samples), config), tokenizer)
     if path is not None:
@@ -125,12 +134,12 @@ def freeze_text(model: Transformer) -> None:
 
 def _tokenizer(config: TrainConfig, folder: pathlib.Path, library: Any, fresh: bool) -> Tokenizer:
     """Return the run's tokenizer: its own, the one it starts from, or a new one."""
-    kept = folder / "tokenizer.json"
+    kept = folder / TOKENIZER
     if not fresh or kept.is_file():
         return Tokenizer.load(kept)
     folder.mkdir(parents=True, exist_ok=True)
     if config.start_from:
-        tokenizer = Tokenizer.load(pathlib.Path(config.start_from) / "tokenizer.json")
+        tokenizer = Tokenizer.load(pathlib.Path(config.start_from) / TOKENIZER)
     else:
         texts = sample_texts(library, random.Random(config.seed), VOCABULARY_TEXTS)
         tokenizer = Tokenizer.train(texts, config.model.vocab_size)

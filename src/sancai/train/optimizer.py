@@ -7,7 +7,6 @@ Matrices of one shape run as one batch.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,7 @@ RMS = 0.18
 FAST = (3.4445, -4.7750, 2.0315)
 ADAMW_WORDS = (
     "embed", "head", "norm", "gate.weight", "hc_", "ape", "attn_sink", "table", "shift", "noise", "conv",
-    "stream_scale", "place", "visual.embed",
+    "stream_scale", "place",
 )  # fmt: skip
 """Parameters whose name holds one of these stay with AdamW."""
 
@@ -120,8 +119,7 @@ class Optimizer:
 
 def is_matrix(name: str, parameter: Tensor) -> bool:
     """Return whether Muon updates this parameter."""
-    words = [name[len("visual.") :] if name.startswith("visual.layers") else name]
-    return parameter.dim() >= 2 and not any(word in words[0] for word in ADAMW_WORDS)
+    return parameter.dim() >= 2 and not any(word in name for word in ADAMW_WORDS)
 
 
 def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
@@ -138,8 +136,3 @@ def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
         mixed = torch.baddbmm(square, square, square, beta=b, alpha=c)
         x = torch.baddbmm(x, mixed, x, beta=a, alpha=1.0)
     return x.transpose(-1, -2) if flip else x
-
-
-def parameter_count(parameters: Iterable[Tensor]) -> int:
-    """Return how many numbers the tensors hold."""
-    return sum(p.numel() for p in parameters)

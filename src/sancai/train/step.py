@@ -58,7 +58,7 @@ class Stepper:
                 report[f"loss/{name}"] += float(term.detach())
                 if name in ("flow", "text"):
                     count = batch.noisy_tokens if name == "flow" else batch.text_tokens
-                    total = totals.noisy if name == "flow" else totals.text * 1 / self.config.loss.text
+                    total = totals.noisy if name == "flow" else totals.text / self.config.loss.text
                     report[f"{name}/{batch.task}"] = float(term.detach()) * total / max(count, 1)
             for name, load in aux.loads.items():
                 loads[name] = loads.get(name, 0) + load

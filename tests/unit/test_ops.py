@@ -9,10 +9,11 @@ from torch import Tensor
 
 from builders import largest
 from sancai.ops.attention import attention, attention_fused, attention_products, attention_reference
-from sancai.ops.grouped_matmul import TILE, GroupedRows, even, tiled
+from sancai.ops.grouped_matmul import TILE, GroupedRows, ragged, tiled
 from sancai.ops.norm import rms_norm, rms_scale
 from sancai.ops.rope import YarnScaling, angles, axis_of_pair, frequencies, rotate
 from sancai.ops.sinkhorn import sinkhorn
+from sancai.ops.streams import mix, mix_unrolled, weigh, weigh_unrolled
 from sancai.ops.topk import topk_mask
 
 Attend = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -90,7 +91,7 @@ def test_masked_keys_are_never_read(twin: Attend) -> None:
 # --- grouped products --------------------
 
 
-@pytest.mark.parametrize("planner", [even, tiled])
+@pytest.mark.parametrize("planner", [ragged, tiled])
 @pytest.mark.parametrize(
     "counts",
     [[3], [0, 5, 0, 2], [0, 0, 40], [TILE, TILE, TILE], [TILE + 1, 0, TILE - 1, 2 * TILE], [1, 1, 1, 1], [200, 0, 3]],
@@ -108,7 +109,7 @@ def test_grouped_layouts_agree_with_a_loop(planner: Planner, counts: list[int]) 
     assert all(largest(a - b) <= 1e-12 for a, b in zip(got, wanted, strict=True))
 
 
-@pytest.mark.parametrize("planner", [even, tiled])
+@pytest.mark.parametrize("planner", [ragged, tiled])
 def test_no_two_rows_share_a_slot_and_padding_is_zero(planner: Planner) -> None:
     counts = [5, 0, 17, 31]
     plan = planner(53, torch.tensor(counts))
@@ -117,8 +118,16 @@ def test_no_two_rows_share_a_slot_and_padding_is_zero(planner: Planner) -> None:
 
 
 def test_the_tiled_plan_has_static_shapes() -> None:
-    shapes = {tiled(64, torch.tensor(c)).shape for c in ([64, 0, 0, 0], [16, 16, 16, 16], [13, 17, 15, 19])}
-    assert len(shapes) == 1
+    rows = torch.ones(64, 1)
+    plans = [tiled(64, torch.tensor(c)) for c in ([64, 0, 0, 0], [16, 16, 16, 16], [13, 17, 15, 19])]
+    assert len({plan.scatter(rows).shape for plan in plans}) == 1
+
+
+def test_the_ragged_plan_has_few_heights_and_leaves_idle_groups_out() -> None:
+    heights = {h for n in range(4801) if (h := ragged(4800, torch.tensor([n, 4800 - n])).heights)}
+    assert len({height for pair in heights for height in pair}) <= 80
+    plan = ragged(2, torch.tensor([0, 1, 0, 1]))
+    assert plan.heights == (0, 1, 0, 1)
 
 
 # --- top-k --------------------
@@ -169,16 +178,26 @@ def test_few_visible_entries_are_all_kept_even_with_negative_scores() -> None:
 
 
 def test_sinkhorn_columns_sum_to_one_and_rows_nearly() -> None:
-    matrix = sinkhorn(torch.randn(50, 4, 4, dtype=torch.float64), 20, 1e-6)
+    matrix = sinkhorn(torch.randn(4, 4, 50, dtype=torch.float64), 20, 1e-6)
     assert bool((matrix > 0).all())
-    assert largest(matrix.sum(-2) - 1) <= 2e-6
-    assert largest(matrix.sum(-1) - 1) <= 1e-2
+    assert largest(matrix.sum(0) - 1) <= 2e-6
+    assert largest(matrix.sum(1) - 1) <= 1e-2
 
 
 def test_sinkhorn_ends_on_columns() -> None:
-    matrix = sinkhorn(4 * torch.randn(50, 4, 4, dtype=torch.float64), 2, 1e-6)
-    assert largest(matrix.sum(-2) - 1) <= 1e-5
-    assert largest(matrix.sum(-1) - 1) > 1e-3
+    matrix = sinkhorn(4 * torch.randn(4, 4, 50, dtype=torch.float64), 2, 1e-6)
+    assert largest(matrix.sum(0) - 1) <= 1e-5
+    assert largest(matrix.sum(1) - 1) > 1e-3
+
+
+def test_mixing_of_streams_is_the_same_stream_by_stream() -> None:
+    comb, post, pre = (torch.rand(*shape, 3, 5, dtype=torch.float64) for shape in ((4, 4), (4,), (4,)))
+    streams, output = torch.randn(3, 5, 4, 8, dtype=torch.float64), torch.randn(3, 5, 8, dtype=torch.float64)
+    expected = torch.einsum("jkbt,btjd->btkd", comb, streams) + torch.einsum("kbt,btd->btkd", post, output)
+    assert largest(mix(comb, streams, post, output) - expected) <= 1e-12
+    assert largest(mix_unrolled(comb, streams, post, output) - expected) <= 1e-12
+    assert largest(weigh(pre, streams) - torch.einsum("jbt,btjd->btd", pre, streams)) <= 1e-12
+    assert largest(weigh_unrolled(pre, streams) - weigh(pre, streams)) <= 1e-12
 
 
 def test_rms_norm_divides_by_the_root_mean_square() -> None:

@@ -63,6 +63,10 @@ class Attention(nn.Module):
         key = self.kv_norm(self.wkv(hidden))
         return Projected(hidden, latent, rotate(query, cos, sin), rotate(key, cos[:, :, 0], sin[:, :, 0]))
 
+    def read(self, query: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+        """Return the attention output (B, T, H, K) of queries (B, T, H, K) over keys (B, S, K)."""
+        return attention(query, keys, mask, self.attn_sink)
+
     def close(self, out: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Turn the output (B, T, H, K) back to position zero and project it to (B, T, D)."""
         grouped = rotate(out, cos, -sin).flatten(-2).unflatten(-1, (self.groups, -1))
@@ -198,7 +202,7 @@ class _Reader:
                 visible = self._select(entries.index_keys, visible, context, entries.values, aux)
             keys, mask = torch.cat([keys, entries.values], 1), torch.cat([mask, visible], -1)
         if self.group.own is None:
-            return attention(self.seen.query, keys, mask, self.half.attn_sink)
+            return self.half.read(self.seen.query, keys, mask)
         return self._read_folded(keys, mask, self.group.own)
 
     def _read_folded(self, keys: Tensor, mask: Tensor, own: Tensor) -> Tensor:
@@ -207,7 +211,7 @@ class _Reader:
         if folds > 1:
             keys = keys.repeat_interleave(folds, 0)
         query, mine, mask = (t.unflatten(1, (folds, -1)).flatten(0, 1) for t in (self.seen.query, self.seen.key, mask))
-        out = attention(query, torch.cat([keys, mine], 1), torch.cat([mask, own], -1), self.half.attn_sink)
+        out = self.half.read(query, torch.cat([keys, mine], 1), torch.cat([mask, own], -1))
         return out.unflatten(0, (-1, folds)).flatten(1, 2)
 
     def _select(

@@ -15,15 +15,17 @@ from sancai.model.config import ModelConfig
 from sancai.ops.norm import rms_scale
 from sancai.ops.precision import wide
 from sancai.ops.sinkhorn import sinkhorn
+from sancai.ops.streams import mix, weigh
 
 
 def project_streams(streams: Tensor, fn: Tensor, eps: float) -> Tensor:
-    """Return fn · v / rms(v) for v = flattened streams (..., N, D), in fp32.
+    """Return fn · v / rms(v) for v = flattened streams (B, T, N, D), as (outputs, B, T) in fp32.
 
     The product runs in the dtype of the streams (its sums in fp32), everything after it in fp32.
     """
-    flat = streams.flatten(-2)
-    return wide(F.linear(flat, fn.to(flat.dtype))) * rms_scale(flat, eps)
+    flat = streams.flatten(0, 1).flatten(1)
+    projected = wide(F.linear(fn.to(flat.dtype), flat)) * rms_scale(flat, eps)[:, 0]
+    return projected.unflatten(1, streams.shape[:2])
 
 
 class HyperConnection(nn.Module):
@@ -48,18 +50,18 @@ class HyperConnection(nn.Module):
             self.base[2 * n :] = (8 * torch.eye(n, device=self.base.device) - 4).flatten()
 
     def collapse(self, streams: Tensor, shift: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the sublayer input (..., D), post (..., N) and comb (..., N, N).
+        """Return the sublayer input (B, T, D), post (N, B, T) and comb (N, N, B, T) of streams (B, T, N, D).
 
-        shift: added to the (2+N)N logits, the noise level's way in; None for text.
+        shift: (B, T, (2+N)N), added to the logits, the noise level's way in; None for text.
         """
         n = self.n
         raw = project_streams(streams, self.fn, self.eps)
-        logits = raw * self._scales() + self.base
+        logits = raw * self._scales()[:, None, None] + self.base[:, None, None]
         if shift is not None:
-            logits = logits + shift
-        pre = logits[..., :n].sigmoid() + self.hc_eps
-        post = 2 * logits[..., n : 2 * n].sigmoid()
-        comb = sinkhorn(logits[..., 2 * n :].unflatten(-1, (n, n)), self.iterations, self.hc_eps)
+            logits = logits + shift.movedim(-1, 0)
+        pre = logits[:n].sigmoid() + self.hc_eps
+        post = 2 * logits[n : 2 * n].sigmoid()
+        comb = sinkhorn(logits[2 * n :].unflatten(0, (n, n)), self.iterations, self.hc_eps)
         return weigh(pre, streams), post, comb
 
     def _scales(self) -> Tensor:
@@ -70,8 +72,7 @@ class HyperConnection(nn.Module):
     @staticmethod
     def expand(streams: Tensor, output: Tensor, post: Tensor, comb: Tensor) -> Tensor:
         """Return the new streams: post_k · output + Σ_j comb_jk · stream_j."""
-        mixed = torch.matmul(comb.transpose(-1, -2).to(streams.dtype), streams)
-        return mixed + post.to(output.dtype)[..., None] * output[..., None, :]
+        return mix(comb, streams, post, output)
 
 
 class HyperHead(nn.Module):
@@ -93,10 +94,5 @@ class HyperHead(nn.Module):
 
     def forward(self, streams: Tensor) -> Tensor:
         """Return (..., D) of streams (..., N, D)."""
-        logits = project_streams(streams, self.fn, self.eps) * self.scale + self.base
+        logits = project_streams(streams, self.fn, self.eps) * self.scale + self.base[:, None, None]
         return weigh(logits.sigmoid() + self.hc_eps, streams)
-
-
-def weigh(weights: Tensor, streams: Tensor) -> Tensor:
-    """Return Σ_j weights_j · stream_j in the dtype of the streams."""
-    return torch.matmul(weights.to(streams.dtype)[..., None, :], streams).squeeze(-2)

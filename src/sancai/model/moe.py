@@ -102,9 +102,13 @@ class Experts(nn.Module):
         plan = group_rows(len(flat), counts)
         tiles = plan.scatter(x.index_select(0, order // top_k))
         gate, up = (plan.matmul(tiles, w.to(x.dtype)) for w in (self.w1, self.w3))
-        out = plan.gather(plan.matmul(swiglu(gate, up, self.limit), self.w2.to(x.dtype)))
+        out = plan.gather(plan.matmul(self.activate(gate, up), self.w2.to(x.dtype)))
         back = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=x.device))
         return (out.index_select(0, back).unflatten(0, (-1, top_k)) * weights.to(x.dtype)[..., None]).sum(1)
+
+    def activate(self, gate: Tensor, up: Tensor) -> Tensor:
+        """Return the clamped SwiGLU of two projections."""
+        return swiglu(gate, up, self.limit)
 
 
 class MoE(nn.Module):

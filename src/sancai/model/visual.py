@@ -68,12 +68,16 @@ def _convolve(conv: nn.Conv2d, picture: Tensor) -> Tensor:
 
 
 def tokens_to_pixels(tokens: Tensor, frame: tuple[int, int], side: int) -> Tensor:
-    """Return pictures (B·F, c, Y·side, X·side) of Morton-ordered tokens (B, F·Y·X, side·side·c)."""
+    """Return pictures (B·F, c, Y·side, X·side) of Morton-ordered tokens (B, F·Y·X, side·side·c).
+
+    Channels lie last in memory: convolutions with few channels are several times faster so.
+    """
     rows, columns = frame
     order = torch.from_numpy(raster_order(rows, columns)).to(tokens.device)
     frames = tokens.unflatten(1, (-1, rows * columns)).flatten(0, 1)[:, order]
     grid = frames.view(-1, rows, columns, side, side, tokens.shape[-1] // side**2)
-    return grid.permute(0, 5, 1, 3, 2, 4).reshape(len(frames), -1, rows * side, columns * side)
+    pixels = grid.permute(0, 1, 3, 2, 4, 5).reshape(len(frames), rows * side, columns * side, -1)
+    return pixels.permute(0, 3, 1, 2)
 
 
 def pixels_to_tokens(pictures: Tensor, batch: int, side: int) -> Tensor:
@@ -81,7 +85,7 @@ def pixels_to_tokens(pictures: Tensor, batch: int, side: int) -> Tensor:
     count, channels, height, width = pictures.shape
     rows, columns = height // side, width // side
     order = torch.from_numpy(morton_order(rows, columns)).to(pictures.device)
-    grid = pictures.view(count, channels, rows, side, columns, side).permute(0, 2, 4, 3, 5, 1)
+    grid = pictures.permute(0, 2, 3, 1).reshape(count, rows, side, columns, side, channels).transpose(2, 3)
     return grid.reshape(count, rows * columns, -1)[:, order].reshape(batch, -1, side * side * channels)
 
 

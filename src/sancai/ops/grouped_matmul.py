@@ -1,10 +1,9 @@
 """Matrix products of groups of rows with one weight per group: how experts run.
 
-Rows arrive sorted by group and are laid out with padding so that every group is whole tiles.  Two
-layouts give the same numbers: `tiled` (static shapes, nothing is read back from the device; each tile
-takes its group's weight) and `even` (all groups padded to the largest, one batched product; the largest
-count is read on the host, which costs nothing on a CPU).  Shapes are rounded up to few sizes, because
-kernels are prepared anew for every new shape.
+Rows arrive sorted by group and are laid out with padding.  Two layouts give the same numbers: `tiled`
+(static shapes, nothing is read back from the device; each tile takes its group's weight) and `ragged`
+(one product a group that has rows; the counts are read on the host, which costs nothing on a CPU).
+Group heights are rounded up to few sizes, because kernels are prepared anew for every new shape.
 """
 
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 TILE = 16
+FEW_HEIGHTS = 48
 
 
 @dataclass(frozen=True)
@@ -20,27 +20,34 @@ class GroupedRows:
     """A plan for N sorted rows in E groups.
 
     slot: (N,) place of each row among the padded rows.
-    tile_group: (tiles,) group of each tile, or None if tile e is group e.
-    shape: (tiles, rows a tile).
+    heights: padded rows of each group, or None for tiles of equal height.
+    tile_group: (tiles,) group of each tile; None where heights are given.
     """
 
     slot: Tensor
-    tile_group: Tensor | None
-    shape: tuple[int, int]
+    heights: tuple[int, ...] | None
+    tile_group: Tensor | None = None
 
     def scatter(self, rows: Tensor) -> Tensor:
-        """Return the rows (N, D) laid out as (tiles, rows a tile, D), zeros elsewhere."""
-        padded = rows.new_zeros(self.shape[0] * self.shape[1], rows.shape[1])
-        return padded.index_copy(0, self.slot, rows).unflatten(0, self.shape)
+        """Return the rows (N, D) laid out as (padded rows, D), zeros elsewhere."""
+        count = sum(self.heights) if self.heights is not None else self._tiles().shape[0] * TILE
+        return rows.new_zeros(count, rows.shape[1]).index_copy(0, self.slot, rows)
 
-    def matmul(self, tiles: Tensor, weights: Tensor) -> Tensor:
-        """Return each tile times its group's weight transposed; weights (E, F, D)."""
-        chosen = weights if self.tile_group is None else weights[self.tile_group]
-        return torch.bmm(tiles, chosen.transpose(1, 2))
+    def matmul(self, padded: Tensor, weights: Tensor) -> Tensor:
+        """Return each group's rows times its weight transposed; weights (E, F, D)."""
+        if self.heights is None:
+            tiles = padded.unflatten(0, (-1, TILE))
+            return torch.bmm(tiles, weights[self._tiles()].transpose(1, 2)).flatten(0, 1)
+        groups = zip(padded.split(self.heights), weights.unbind(), strict=True)
+        return torch.cat([rows @ weight.T for rows, weight in groups if len(rows)])
 
-    def gather(self, tiles: Tensor) -> Tensor:
+    def gather(self, padded: Tensor) -> Tensor:
         """Return the rows (N, F) again."""
-        return tiles.flatten(0, 1).index_select(0, self.slot)
+        return padded.index_select(0, self.slot)
+
+    def _tiles(self) -> Tensor:
+        assert self.tile_group is not None
+        return self.tile_group
 
 
 def tiled(num_rows: int, counts: Tensor) -> GroupedRows:
@@ -52,24 +59,23 @@ def tiled(num_rows: int, counts: Tensor) -> GroupedRows:
     shift = (tile_end - tiles) * TILE - (row_end - counts)
     row = torch.arange(num_rows, device=counts.device, dtype=torch.int64)
     num_tiles = num_rows // TILE + num_groups
-    tile_group = _group_of(num_tiles, tile_end).clamp(max=num_groups - 1)
-    return GroupedRows(row + shift[group], tile_group, (num_tiles, TILE))
+    return GroupedRows(row + shift[group], None, _group_of(num_tiles, tile_end).clamp(max=num_groups - 1))
 
 
-def even(num_rows: int, counts: Tensor) -> GroupedRows:
-    """Plan with every group padded to the largest, rounded up so that sizes repeat."""
-    grain = max(TILE, 1 << max(num_rows // 64 - 1, 0).bit_length())
-    height = -(-int(counts.max()) // grain) * grain
+def ragged(num_rows: int, counts: Tensor) -> GroupedRows:
+    """Plan with every group rounded up to a multiple of a grain that grows with the number of rows."""
+    grain = 1 << max(num_rows // FEW_HEIGHTS, 1).bit_length() - 1
+    heights = tuple(-(-count // grain) * grain for count in counts.tolist())
+    padded = torch.tensor(heights, device=counts.device, dtype=torch.int64)
     row_end = counts.cumsum(0)
+    shift = padded.cumsum(0) - padded - (row_end - counts)
     row = torch.arange(num_rows, device=counts.device, dtype=torch.int64)
-    group = _group_of(num_rows, row_end)
-    slot = row + group * height - (row_end - counts)[group]
-    return GroupedRows(slot, None, (counts.shape[0], height))
+    return GroupedRows(row + shift[_group_of(num_rows, row_end)], heights)
 
 
 def group_rows(num_rows: int, counts: Tensor) -> GroupedRows:
     """Return the faster plan for the device of `counts`."""
-    return even(num_rows, counts) if counts.device.type == "cpu" else tiled(num_rows, counts)
+    return ragged(num_rows, counts) if counts.device.type == "cpu" else tiled(num_rows, counts)
 
 
 def _group_of(count: int, ends: Tensor) -> Tensor:

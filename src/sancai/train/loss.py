@@ -11,6 +11,8 @@ from sancai.model import Auxiliary, Output, Transformer, has_next
 from sancai.train.batch import Batch
 from sancai.train.config import LossConfig
 
+PLACES_MULTIPLE = 128
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -34,10 +36,9 @@ def loss_terms(
         terms["flow"] = (errors * batch.weight.to(z)).sum() / max(totals.noisy, 1)
     if batch.text_tokens and output.hidden is not None:
         share = config.text / max(totals.text, 1)
-        terms["text"] = share * cross_entropy(model.logits(output.hidden), batch.targets, batch.learn)
+        terms["text"] = share * cross_entropy(model, output.hidden, batch.targets, batch.learn)
         if output.mtp_hidden is not None:
-            targets, learn = ahead(batch)
-            terms["mtp"] = share * config.mtp * cross_entropy(model.logits(output.mtp_hidden), targets, learn)
+            terms["mtp"] = share * config.mtp * cross_entropy(model, output.mtp_hidden, *ahead(batch))
     if aux.balance:
         terms["balance"] = config.balance * torch.stack(aux.balance).mean() / totals.batches
     if aux.indexer:
@@ -45,10 +46,17 @@ def loss_terms(
     return terms
 
 
-def cross_entropy(logits: Tensor, targets: Tensor, learn: Tensor) -> Tensor:
-    """Return the summed cross-entropy (nats) of logits (B, T, V) where `learn` is True."""
-    losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten().to(logits.device), reduction="none")
-    return (losses * learn.flatten().to(losses)).sum()
+def cross_entropy(model: Transformer, hidden: Tensor, targets: Tensor, learn: Tensor) -> Tensor:
+    """Return the summed cross-entropy (nats) of hidden (B, T, D) where `learn` (B, T), on the host, is True.
+
+    Only those places are turned into scores; their number is rounded up, so that shapes repeat.
+    """
+    places = learn.flatten().nonzero()[:, 0]
+    count = len(places)
+    places = F.pad(places, (0, -count % PLACES_MULTIPLE))
+    logits = model.logits(hidden.flatten(0, 1).index_select(0, places.to(hidden.device)))
+    losses = F.cross_entropy(logits, targets.flatten()[places].to(logits.device), reduction="none")
+    return losses[:count].sum()
 
 
 def ahead(batch: Batch) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from sancai.errors import CapacityError
 RMS = 0.18
 FAST = (3.4445, -4.7750, 2.0315)
 ADAMW_WORDS = (
-    "embed", "head", "norm", "gate.weight", "hc_", "ape", "attn_sink", "table", "shift", "noise", "conv",
+    "embed", "head", "norm", ".gate.weight", "hc_", "ape", "attn_sink", "table", "shift", "noise", "conv",
     "stream_scale", "place",
 )  # fmt: skip
 """Parameters whose name holds one of these stay with AdamW."""
@@ -88,23 +88,19 @@ class Optimizer:
 
     def _step_shape(self, names: list[str], lr: float, mu: float) -> None:
         """Update all matrices of one shape together."""
-        grads = [g for n in names if (g := self.matrices[n].grad) is not None]
+        parameters = [self.matrices[n] for n in names]
+        grads = [p.grad for p in parameters if p.grad is not None]
         buffers = [self.momentum[n] for n in names]
         torch._foreach_mul_(buffers, mu)
         torch._foreach_add_(buffers, grads)
-        looked = [
-            (g + mu * b).flatten(0, -3) if g.dim() > 2 else (g + mu * b)[None]
-            for g, b in zip(grads, buffers, strict=True)
-        ]
-        stacked = torch.cat(looked)
+        looked = torch._foreach_add(grads, buffers, alpha=mu)
+        rows, columns = parameters[0].shape[-2:]
+        stacked = torch.cat([g.to(torch.bfloat16).view(-1, rows, columns) for g in looked])
         update = orthogonalise(stacked, self.config.newton_schulz_steps)
-        update = update.to(stacked.dtype) * (RMS * max(stacked.shape[-2:]) ** 0.5)
-        start = 0
-        for name, part in zip(names, looked, strict=True):
-            parameter = self.matrices[name]
-            parameter.mul_(1 - lr * self.config.weight_decay)
-            parameter.sub_(update[start : start + len(part)].view_as(parameter), alpha=lr)
-            start += len(part)
+        torch._foreach_mul_(parameters, 1 - lr * self.config.weight_decay)
+        parts = update.split([p.numel() // (rows * columns) for p in parameters])
+        for parameter, part in zip(parameters, parts, strict=True):
+            parameter.sub_(part.view_as(parameter), alpha=lr * RMS * max(rows, columns) ** 0.5)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on exactly."""
@@ -125,12 +121,12 @@ def is_matrix(name: str, parameter: Tensor) -> bool:
 def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
     """Return nearly orthogonal matrices (B, R, C) by Newton-Schulz, in bf16: matrix products only."""
     a, b, c = FAST
-    x = matrices.bfloat16()
+    x = matrices.to(torch.bfloat16)
     flip = x.shape[-2] > x.shape[-1]
     if flip:
         x = x.transpose(-1, -2)
     norm = torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float32)
-    x = x / (norm + 1e-12).to(x.dtype)
+    x = x * (1 / (norm + 1e-12)).to(x.dtype)
     for _ in range(steps):
         square = torch.bmm(x, x.transpose(-1, -2))
         mixed = torch.baddbmm(square, square, square, beta=b, alpha=c)

@@ -9,14 +9,19 @@ from sancai.data.samples import Sampler
 from sancai.model import Auxiliary, Transformer
 from sancai.model.attention import Attention
 from sancai.model.hyper_connection import HyperConnection
-from sancai.model.moe import Expert, MoE
+from sancai.model.moe import Expert, Experts, MoE
 from sancai.train.batch import batches
 from sancai.train.config import TrainConfig
 from sancai.train.loss import Totals, loss_terms
 from sancai.train.optimizer import Optimizer
 
 READING = ("look", "arithmetic", "talk")
-HOT = {HyperConnection: ("collapse", "expand"), Attention: ("project", "close"), Expert: ("forward",)}
+HOT = {
+    HyperConnection: ("collapse", "expand"),
+    Attention: ("project", "read", "close"),
+    Expert: ("forward",),
+    Experts: ("activate",),
+}
 """Methods of many small operations, which a compiler joins."""
 
 

@@ -36,6 +36,13 @@ def test_every_case_is_held_out_and_the_list_is_fixed() -> None:
     assert all(is_held_out(attributes(library, c.who, c.direction)) for c in first)
 
 
+def test_validation_has_other_cases_and_none_is_held_out() -> None:
+    library = synthetic_library()
+    chosen = cases(library, 10, "validation")
+    assert not any(is_held_out(attributes(library, c.who, c.direction)) for c in chosen)
+    assert not {c.image_caption for c in chosen} & {c.image_caption for c in cases(library, 10)}
+
+
 @pytest.mark.parametrize(
     ("told", "score"),
     [("a man with red hair, facing left", 1.0), ("a man with blue hair, facing left", 2 / 3), ("", 0.0)],

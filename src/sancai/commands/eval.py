@@ -22,9 +22,9 @@ class EvalOptions:
     model: Annotated[str, tyro.conf.arg(aliases=["-m"])] = "tiny"
     """`tiny` or a model folder."""
     images: int = 512
-    """Held-out compositions drawn from text."""
+    """Compositions drawn from text."""
     clips: int = 512
-    """Held-out compositions filmed from text, and animated from a picture."""
+    """Compositions filmed from text, and animated from a picture."""
     reads: int = 512
     """Questions about pictures."""
     sums: int = 512
@@ -33,6 +33,8 @@ class EvalOptions:
     """Denoising steps."""
     guidance: float = DEFAULT_GUIDANCE
     """Guidance."""
+    split: Literal["held-out", "validation"] = "held-out"
+    """`held-out` for results; `validation` (compositions that training may see) to choose settings by."""
     out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Also write the table as JSON."""
     device: str = "auto"
@@ -50,7 +52,7 @@ def run(arguments: list[str]) -> None:
 
     config = EvalConfig(
         images=options.images, clips=options.clips, reads=options.reads, sums=options.sums, steps=options.steps,
-        guidance=options.guidance,
+        guidance=options.guidance, split=options.split,
     )  # fmt: skip
     library = open_pack(options.pack)
     report = CharacterSuite(api.load(options.model, device=options.device), library, config, tell).run()

@@ -158,7 +158,7 @@ def _ending(action: str, direction: str, video: bool, wording: _Wording) -> str:
 
 def random_mention(library: Library, rng: random.Random) -> set[str] | None:
     """Return which slots a prompt names: often all, often few."""
-    if rng.random() < 0.45:
+    if rng.random() < 0.55:
         return None
     share = rng.choice((0.25, 0.5, 0.75))
     return {s for s in (*library.slots, "skin") if rng.random() < share}

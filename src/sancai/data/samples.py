@@ -21,6 +21,8 @@ from sancai.data.split import attributes, draw_character, is_held_out
 from sancai.sequence import Block, Document
 from sancai.tokenizer import Part, Tokenizer, Writer
 
+TASKS = ("image", "video", "animate", "edit", "look", "arithmetic", "talk")
+"""What a document can be about: the names of `Sampler`'s methods."""
 DESCRIBE = ("describe the character.", "what do you see?", "describe this picture.")
 
 
@@ -34,6 +36,8 @@ class SampleConfig:
     """How often an image shows the idle pose that prompts without an action mean."""
     drop_text: float = 0.1
     """How often the caption is left out, for classifier-free guidance."""
+    describe_share: float = 0.45
+    """How often a picture is described before a question is asked; every attribute teaches in a description."""
     questions: int = 4
     digits: int = 2
 
@@ -44,10 +48,7 @@ class Sampler:
     def __init__(self, library: Library, tokenizer: Tokenizer, config: SampleConfig) -> None:
         self.library, self.tokenizer, self.config = library, tokenizer, config
         self.codec = PixelCodec()
-        self.tasks: dict[str, Callable[[random.Random], Document]] = {
-            "image": self.image, "video": self.video, "animate": self.animate, "edit": self.edit,
-            "look": self.look, "arithmetic": self.arithmetic, "talk": self.talk,
-        }  # fmt: skip
+        self.tasks: dict[str, Callable[[random.Random], Document]] = {task: getattr(self, task) for task in TASKS}
 
     def documents(self, task: str, count: int, rng: random.Random) -> list[Document]:
         """Return `count` documents of one task."""
@@ -60,7 +61,10 @@ class Sampler:
         action = "idle" if rng.random() < self.config.idle_share else None
         who, direction = self._character(rng, action)
         times = self._frames(rng, self.config.image_copies)
-        words = self._caption(rng, who, direction, times[:1], video=False)
+        return self.drawing(self._caption(rng, who, direction, times[:1], video=False), who, direction, times)
+
+    def drawing(self, words: str, who: Character, direction: str, times: Sequence[int] = (0,)) -> Document:
+        """Words → frames of a given character at these times, each its own noisy block."""
         writer = self._ask([words], frames=1)
         for time in times:
             writer.block(self._noisy(self._draw(who, direction, [time]), [time]))
@@ -112,7 +116,7 @@ class Sampler:
         writer = Writer(self.tokenizer)
         asker = Asker(self.library, who, direction, visible, rng)
         parts: list[Part] = [self._picture(self._draw(who, direction, [time]))]
-        if rng.random() < 0.3:
+        if rng.random() < self.config.describe_share:
             told = caption(self.library, who, direction, visible=visible, video=False)
             writer.user([*parts, rng.choice(DESCRIBE)]).assistant().answer(told)
             parts = []

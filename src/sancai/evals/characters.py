@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,11 +27,12 @@ BATCH = 16
 GARMENTS = ("hat", "top", "bottom", "shoes", "gloves", "cape", "shoulders", "belt")
 Table = dict[str, dict[str, float]]
 Tell = Callable[[str], None]
+Split = Literal["held-out", "validation"]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One held-out composition and what is asked about it."""
+    """One composition and what is asked about it."""
 
     who: Character
     direction: str
@@ -52,6 +53,8 @@ class EvalConfig:
     sums: int = 512
     steps: int = FlowSettings.steps
     guidance: float = FlowSettings.guidance
+    split: Split = "held-out"
+    """held-out: compositions that training never saw; validation: what training may see, to choose settings by."""
 
 
 @dataclass
@@ -69,12 +72,13 @@ class Tally:
         return {n: round(float(np.mean(m)), 4) for n, m in sorted(self.marks.items())}
 
 
-def cases(library: Library, count: int) -> list[Case]:
-    """Return the fixed list of held-out compositions."""
-    rng = random.Random(SEED)
+def cases(library: Library, count: int, split: Split = "held-out") -> list[Case]:
+    """Return the fixed list of compositions of a split; the lists of two splits have nothing in common."""
+    held_out = split == "held-out"
+    rng = random.Random(SEED if held_out else SEED + 100)
     found = []
     for _ in range(count):
-        who, direction = draw_character(library, rng, held_out=True)
+        who, direction = draw_character(library, rng, held_out=held_out)
         clip = library.animations[who["action"]]["clip"]
         first, whole = (library.visible(who, direction, f) for f in (clip[:1], clip))
         kind, question, answer = Asker(library, who, direction, first, rng).ask()
@@ -91,7 +95,7 @@ class CharacterSuite:
         self.model, self.library, self.config, self.tell = model, library, config, tell
         self.judge = SpriteJudge(library)
         most = max(config.images, config.clips, config.reads)
-        self.cases = cases(library, most)
+        self.cases = cases(library, most, config.split)
 
     def run(self) -> dict[str, Table]:
         """Return {suite: {what: {measure: score}}}."""

@@ -39,7 +39,7 @@ def main() -> None:
     alpha = frames[..., 3:] / 255
     flat = (frames[..., :3] * alpha + GROUND * (1 - alpha)).astype(np.uint8)
     solid = np.concatenate([flat, np.full_like(flat[..., :1], 255)], -1)
-    media.write_file(pathlib.Path(sys.argv[1]), media.animation_bytes(solid, ".gif", 8))
+    media.write_file(pathlib.Path(sys.argv[1]), media.animation_bytes(solid, ".gif", media.Playback(fps=8)))
 
 
 if __name__ == "__main__":

@@ -62,10 +62,15 @@ class Film:
 
     def encode(self, suffix: str, fps: float = FPS) -> bytes:
         """Return the bytes of a file with this suffix."""
+        playback = self._playback(fps, suffix)
         if len(self.frames) == 1 and suffix == ".png":
-            return media.png_bytes(self.frames[0], json.dumps(self.parameters, ensure_ascii=False))
+            return media.png_bytes(self.frames[0], playback.parameters)
+        return media.animation_bytes(self.frames, suffix, playback)
+
+    def _playback(self, fps: float, suffix: str) -> media.Playback:
         loops = any(word in str(self.parameters.get("prompt", "")).lower() for word in LOOPING)
-        return media.animation_bytes(self.frames, suffix, fps, loop=loops or suffix != ".mp4")
+        told = json.dumps(self.parameters, ensure_ascii=False) if self.parameters else None
+        return media.Playback(fps=fps, loop=loops or suffix != ".mp4", parameters=told)
 
     def save_sheet(self, path: str | pathlib.Path, *, force: bool = True, fps: float = FPS) -> pathlib.Path:
         """Write a sprite sheet: all frames in a row as PNG, and a JSON beside it that engines import."""
@@ -76,7 +81,7 @@ class Film:
         for target in (path, beside):
             media.check_writable(target, force)
         sheet, description = media.sheet_bytes(
-            self.frames, path.name, fps, str(self.parameters.get("prompt", path.stem))
+            self.frames, path.name, str(self.parameters.get("prompt", path.stem)), self._playback(fps, ".png")
         )
         media.write_file(path, sheet)
         media.write_file(beside, description)

@@ -12,6 +12,7 @@ from sancai.commands.options import (
     finish,
     free_name,
     give,
+    numbered,
     parse,
     slug,
     step_bar,
@@ -63,11 +64,10 @@ def _targets(options: ImageOptions) -> list[pathlib.Path]:
         raise RequestError(f"size is {options.size!r}; the shipped model draws 64x64 (enlarge with --scale 4)")
     if not 1 <= options.count <= 256:
         raise RequestError(f"count is {options.count}; choose 1 to 256")
-    first = options.out or free_name(slug(options.prompt), ".png")
+    first = options.out or free_name(slug(options.prompt), ".png", options.count)
     if first.suffix.lower() != ".png":
         raise MediaError(f"{first} is not a PNG name; pictures are written as .png")
-    several = [first.with_stem(f"{first.stem}-{n + 1}") for n in range(options.count)]
-    targets = [first] if options.count == 1 else several
+    targets = numbered(first, options.count)
     for target in targets:
         check_writable(target, options.force)
     return targets

@@ -92,13 +92,18 @@ def finish(film: Any, options: DrawOptions, model: Any) -> Any:
     return film.enlarged(options.scale)
 
 
-def free_name(stem: str, suffix: str) -> pathlib.Path:
-    """Return a file name here that is not taken."""
+def free_name(stem: str, suffix: str, count: int = 1) -> pathlib.Path:
+    """Return a file name here that is not taken, nor are the `numbered` names of so many files."""
     path, number = pathlib.Path(stem + suffix), 1
-    while path.exists():
+    while any(p.exists() for p in numbered(path, count)):
         number += 1
         path = pathlib.Path(f"{stem}-{number}{suffix}")
     return path
+
+
+def numbered(path: pathlib.Path, count: int) -> list[pathlib.Path]:
+    """Return the names of `count` files: the path itself for one, `knight-1.png`, `knight-2.png` … for more."""
+    return [path] if count == 1 else [path.with_stem(f"{path.stem}-{n + 1}") for n in range(count)]
 
 
 def slug(prompt: str) -> str:

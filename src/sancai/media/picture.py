@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 from PIL import Image, ImageFilter, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from sancai.errors import MediaError
 
@@ -25,10 +26,17 @@ def read_picture(path: str | pathlib.Path, side: int = 64) -> np.ndarray:
             if max(image.size) > LARGEST_SIDE:
                 raise MediaError(f"{path} is {image.width}×{image.height}; at most {LARGEST_SIDE} a side are read")
             image.seek(0)
-            pixels = np.array(image.convert("RGBA"))
+            pixels = np.array(_eight_bits(image).convert("RGBA"))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise MediaError(f"{path} is not a picture ({error}); expected PNG, GIF, WebP or JPEG") from error
     return fit(pixels, side, str(path))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return 16-bit grey as 8-bit grey; Pillow's own conversion would cut it off at 255."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.array(image).clip(0, 65535) >> 8).astype(np.uint8), "L")
 
 
 def fit(pixels: np.ndarray, side: int, name: str) -> np.ndarray:
@@ -60,11 +68,14 @@ def blur(pixels: np.ndarray, radius: float) -> np.ndarray:
 
 def png_bytes(pixels: np.ndarray, parameters: str | None = None) -> bytes:
     """Return a PNG of pixels (H, W, 4); `parameters` goes into its text chunk `sancai`."""
-    from PIL.PngImagePlugin import PngInfo
+    buffer = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(buffer, "PNG", pnginfo=png_info(parameters))
+    return buffer.getvalue()
 
+
+def png_info(parameters: str | None) -> PngInfo:
+    """Return the text chunks of a PNG file."""
     info = PngInfo()
     if parameters:
         info.add_itxt("sancai", parameters)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(buffer, "PNG", pnginfo=info)
-    return buffer.getvalue()
+    return info

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sancai.data.samples import SampleConfig
+from sancai.data.samples import TASKS, SampleConfig
 from sancai.errors import ConfigError
 from sancai.model import ModelConfig
 from sancai.train.optimizer import OptimizerConfig
@@ -75,6 +75,9 @@ class TrainConfig:
     sample_prompts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        unknown = sorted(set(self.mixture) - set(TASKS))
+        if unknown:
+            raise ConfigError(f"mixture names unknown tasks {unknown}; expected some of {', '.join(TASKS)}")
         if not any(share.every == 1 for share in self.mixture.values()):
             raise ConfigError("mixture must name at least one task that comes at every step, e.g. {'image': Share(8)}")
         if self.steps < 1:

@@ -121,8 +121,7 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
     run = Run(config, folder, Stepper(model, Sampler(library, tokenizer, config.samples), config), tokenizer)
     if path is not None:
         _restore(run, path)
-    else:
-        _describe(config, folder)
+    _describe(config, folder, run.step)
     return run
 
 
@@ -147,10 +146,13 @@ def _tokenizer(config: TrainConfig, folder: pathlib.Path, library: Any, fresh: b
     return tokenizer
 
 
-def _describe(config: TrainConfig, folder: pathlib.Path) -> None:
-    """Keep the resolved settings beside the run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n", encoding="utf-8")
+def _describe(config: TrainConfig, folder: pathlib.Path, step: int) -> None:
+    """Keep the resolved settings beside the run: from the start, and from any step at which they changed."""
+    settings = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+    newest = max(folder.glob("config*.json"), default=None, key=lambda p: p.stem)
+    if newest is None or newest.read_text(encoding="utf-8") != settings:
+        name = f"config-{step:07d}.json" if step else "config.json"
+        (folder / name).write_text(settings, encoding="utf-8")
 
 
 def _restore(run: Run, path: pathlib.Path) -> None:

@@ -5,6 +5,7 @@
     ├── CheckpointError                  weights or run folders that do not fit
     ├── DeviceError                      a device that cannot be used
     ├── RequestError     (ValueError)    a prompt or option that cannot be served
+    ├── AnswerError      (ValueError)    tool calls of the model that cannot be read
     ├── MediaError                       a picture or clip that cannot be read or written
     ├── DataError                        a data pack that is missing or damaged
     └── CapacityError    (RuntimeError)  not enough room for what was asked
@@ -31,6 +32,10 @@ class DeviceError(SancaiError):
 
 class RequestError(SancaiError, ValueError):
     """A request that cannot be served as asked."""
+
+
+class AnswerError(SancaiError, ValueError):
+    """Tool calls that the model wrote and that cannot be read."""
 
 
 class MediaError(SancaiError):

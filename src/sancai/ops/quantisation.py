@@ -1,0 +1,114 @@
+"""FP8 and FP4 weights of DeepSeek's files: packed numbers and power-of-two scales ↔ plain numbers.
+
+FP8: e4m3 numbers, one scale for each block of 128 × 128.  FP4: e2m1 numbers, two in a byte (the even
+column in the low half), one scale for each row and 32 columns.  Scales are e8m0 bytes: b means 2^(b − 127).
+"""
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from sancai.errors import CheckpointError
+
+BLOCK = 128
+GROUP = 32
+LARGEST_FP8, LARGEST_FP4 = 448.0, 6.0
+FP4_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+"""The eight magnitudes; codes 8 to 15 are their negatives."""
+SMALLEST = 2.0**-126
+
+
+def scale_values(scale: Tensor) -> Tensor:
+    """Return scales as fp32; e8m0 may come as bytes."""
+    if scale.dtype == torch.uint8:
+        scale = scale.view(torch.float8_e8m0fnu)
+    return scale.to(torch.float32)
+
+
+def dequantise_fp8(weight: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return weight (..., O, I) in e4m3 times the scale (..., ⌈O/128⌉, ⌈I/128⌉) of its block."""
+    rows, columns = weight.shape[-2:]
+    expected = (*weight.shape[:-2], -(-rows // BLOCK), -(-columns // BLOCK))
+    _check("fp8", weight, scale, expected)
+    wide = scale_values(scale).repeat_interleave(BLOCK, -2)[..., :rows, :]
+    wide = wide.repeat_interleave(BLOCK, -1)[..., :columns]
+    return (weight.to(torch.float32) * wide).to(dtype)
+
+
+def quantise_fp8(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (e4m3 numbers, e8m0 scales) of weight (..., O, I): the smallest scale that holds each block."""
+    rows, columns = weight.shape[-2:]
+    padded = torch.nn.functional.pad(weight.to(torch.float32), (0, -columns % BLOCK, 0, -rows % BLOCK))
+    blocks = padded.unflatten(-1, (-1, BLOCK)).unflatten(-3, (-1, BLOCK))
+    scale = _power_of_two(blocks.abs().amax((-3, -1)) / LARGEST_FP8)
+    numbers = (blocks / scale[..., :, None, :, None]).flatten(-4, -3).flatten(-2)[..., :rows, :columns]
+    return numbers.to(torch.float8_e4m3fn), scale.to(torch.float8_e8m0fnu)
+
+
+def dequantise_fp4(packed: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return packed (..., O, I/2) in pairs of e2m1 times the scale (..., O, I/32) of its group."""
+    columns = packed.shape[-1] * 2
+    _check("fp4", packed, scale, (*packed.shape[:-1], columns // GROUP))
+    codes = packed.view(torch.uint8)
+    table = torch.tensor([*FP4_VALUES, *(-v for v in FP4_VALUES)], device=packed.device, dtype=torch.float32)
+    pairs = torch.stack([codes & 15, codes >> 4], -1).flatten(-2)
+    return (table[pairs.long()] * scale_values(scale).repeat_interleave(GROUP, -1)).to(dtype)
+
+
+def quantise_fp4(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (pairs of e2m1 as int8, e8m0 scales) of weight (..., O, I), I a multiple of 32; ties to even codes."""
+    if weight.shape[-1] % GROUP:
+        raise CheckpointError(
+            f"a weight of {weight.shape[-1]} columns does not divide into fp4 groups of {GROUP}; use fp8 for it"
+        )
+    groups = weight.to(torch.float32).unflatten(-1, (-1, GROUP))
+    scale = _power_of_two(groups.abs().amax(-1) / LARGEST_FP4)
+    numbers = (groups / scale[..., None]).flatten(-2)
+    codes = torch.bucketize(numbers.abs(), _borders(weight.device))
+    codes = (codes + 8 * numbers.signbit()).to(torch.uint8)
+    packed = codes[..., 0::2] | (codes[..., 1::2] << 4)
+    return packed.view(torch.int8), scale.to(torch.float8_e8m0fnu)
+
+
+def fp4_as_fp8(packed: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Return FP4 weights (..., O, I/2) as FP8 (..., O, I) with equal values, where scales allow it.
+
+    The scale of a 128 × 128 block is its largest group's, divided by 2^6; the numbers of a group grow by
+    their own scale over that, to at most 384.  Exact while scales inside a block differ by at most 2^14.
+    """
+    numbers = dequantise_fp4(packed, torch.ones_like(scale.to(torch.float32)))
+    rows, columns = numbers.shape[-2:]
+    wide = scale_values(scale)
+    padded = torch.nn.functional.pad(wide, (0, -wide.shape[-1] % (BLOCK // GROUP), 0, -rows % BLOCK))
+    blocks = padded.unflatten(-1, (-1, BLOCK // GROUP)).unflatten(-3, (-1, BLOCK)).amax((-3, -1)) / 2**6
+    shared = blocks.repeat_interleave(BLOCK, -2)[..., :rows, :].repeat_interleave(BLOCK, -1)[..., :columns]
+    grown = numbers * (wide.repeat_interleave(GROUP, -1) / shared)
+    out = grown.to(torch.float8_e4m3fn)
+    if not torch.equal(out.to(torch.float32), grown):
+        raise CheckpointError("fp4 scales inside one 128×128 block differ by more than 2^14; keep these weights in fp4")
+    return out, blocks.to(torch.float8_e8m0fnu)
+
+
+def _power_of_two(needed: Tensor) -> Tensor:
+    """Return the smallest power of two not below `needed`, in fp32; at least 2^-126."""
+    mantissa, exponent = torch.frexp(needed.clamp(min=SMALLEST))
+    exponent = torch.where(mantissa == 0.5, exponent - 1, exponent)
+    return torch.ldexp(torch.ones_like(needed), exponent)
+
+
+def _borders(device: torch.device) -> Tensor:
+    """Return the upper borders of the seven lower FP4 codes; a number on a border takes the even code."""
+    middles = torch.tensor([(a + b) / 2 for a, b in itertools.pairwise(FP4_VALUES)], device=device, dtype=torch.float32)
+    below = torch.nextafter(middles, torch.zeros_like(middles))
+    upper_is_even = torch.arange(7, device=device, dtype=torch.int64) % 2 == 1
+    return torch.where(upper_is_even, below, middles)
+
+
+def _check(kind: str, weight: Tensor, scale: Tensor, expected: tuple[int, ...]) -> None:
+    """Refuse scales that do not belong to the weight."""
+    if tuple(scale.shape) != expected:
+        raise CheckpointError(
+            f"an {kind} weight of shape {list(weight.shape)} needs scales {list(expected)}, got {list(scale.shape)}; "
+            "fetch the weights again"
+        )

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 SMALLEST_SIGMA = 0.05
+PURE_NOISE = 0.1
+"""Share of training's noise levels that are 1."""
 
 
 def corrupt(clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
@@ -40,8 +42,13 @@ def shift(sigma: Tensor, amount: float) -> Tensor:
 
 
 def sample_sigma(count: int, amount: float, generator: torch.Generator) -> Tensor:
-    """Return noise levels (count,) for training: shifted logit-normal, spread evenly over quantiles."""
+    """Return noise levels (count,) for training: shifted logit-normal, spread evenly over quantiles.
+
+    A tenth is pure noise, where every picture begins and words alone can tell what to draw; the logit-normal
+    itself never reaches it.
+    """
     start = torch.rand(1, generator=generator)
     places = (start + torch.arange(count, dtype=torch.float32) / count) % 1.0
-    normal = torch.erfinv((2 * places - 1).clamp(-0.999, 0.999)) * 2**0.5
-    return shift(normal.sigmoid(), amount)
+    inner = (places - PURE_NOISE) / (1 - PURE_NOISE)
+    normal = torch.erfinv((2 * inner - 1).clamp(-0.999, 0.999)) * 2**0.5
+    return shift(normal.sigmoid(), amount).masked_fill(places < PURE_NOISE, 1.0)

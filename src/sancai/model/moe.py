@@ -49,8 +49,8 @@ class Gate(nn.Module):
         """Draw the weight; fill the hash table with balanced random choices."""
         nn.init.normal_(self.weight, std=std)
         if hasattr(self, "tid2eid"):
-            generator = torch.Generator().manual_seed(seed)
-            draws = torch.rand(len(self.tid2eid), self.weight.shape[0], generator=generator)
+            generator = torch.Generator("cpu").manual_seed(seed)
+            draws = torch.rand(self.tid2eid.shape[0], self.weight.shape[0], generator=generator, device="cpu")
             self.tid2eid.copy_(draws.topk(self.top_k, -1).indices)
 
     def forward(self, hidden: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,0 +1,192 @@
+"""DeepSeek's own folders: sharded safetensors with fp8 or fp4 matrices, or plain bf16, ↔ a Transformer.
+
+Tensors are read one at a time into a model that has no memory yet, so loading needs the model and its
+largest tensor.  A matrix `X.weight` is fp8 or packed fp4 if its element type says so, and then needs `X.scale`.
+"""
+
+import json
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from sancai.checkpoint.config_file import official_config, parse_config
+from sancai.checkpoint.layout import Spec, official_layout
+from sancai.checkpoint.names import to_official
+from sancai.checkpoint.shards import SHARD_BYTES, Shards, write_shards
+from sancai.errors import CheckpointError
+from sancai.model import Experts, Linear, ModelConfig, Transformer
+from sancai.ops.quantisation import BLOCK, GROUP, dequantise_fp4, dequantise_fp8, quantise_fp4, quantise_fp8
+
+Storage = Literal["bf16", "fp8", "fp4"]
+CONFIG = "config.json"
+PACKED = {"F8_E4M3": "fp8", "I8": "fp4", "U8": "fp4"}
+FLOATS = {"BF16", "F16", "F32"}
+EXPERTS = ".experts.w"
+MOST_SHOWN = 20
+ELEMENTS = {"BF16": torch.bfloat16, "F32": torch.float32, "I64": torch.int64}
+
+
+class OfficialWeights:
+    """The weights of a folder under our names; everything that does not fit is found before anything is read."""
+
+    def __init__(self, shards: Shards, wanted: Mapping[str, Tensor]) -> None:
+        """Compare the folder with the model's tensors `wanted` (meta tensors will do)."""
+        self.shards = shards
+        self.parts = {name: list(to_official({name: tensor}).items()) for name, tensor in wanted.items()}
+        self._forms: dict[str, str] = {}
+        self._check()
+
+    def read(self, name: str, dtype: torch.dtype) -> Tensor:
+        """Return one of our tensors; floating point numbers become `dtype`."""
+        parts = [self._part(official, dtype) for official, _ in self.parts[name]]
+        return torch.stack(parts) if EXPERTS in name else parts[0]
+
+    def _part(self, name: str, dtype: torch.dtype) -> Tensor:
+        tensor, form = self.shards.read(name), self._forms[name]
+        if form == "plain":
+            out = tensor.to(dtype) if tensor.is_floating_point() else tensor
+        else:
+            unpack = dequantise_fp8 if form == "fp8" else dequantise_fp4
+            out = unpack(tensor, self.shards.read(_scale(name)), dtype)
+        if out.is_floating_point() and not bool(torch.isfinite(out).all()):
+            raise CheckpointError(f"{name} in {self.shards.folder} holds numbers that are not finite; fetch it again")
+        return out
+
+    def _check(self) -> None:
+        """List every tensor that is missing, unexpected, of another shape or of another element type."""
+        there, used, problems = self.shards.names, set(), []
+        for name, tensor in (pair for parts in self.parts.values() for pair in parts):
+            used.add(name)
+            if name not in there:
+                problems.append(f"missing {name}")
+                continue
+            form = PACKED.get(self.shards.element(name), "plain") if tensor.dim() == 2 else "plain"
+            self._forms[name] = form
+            used |= {_scale(name)} if form != "plain" else set()
+            problems += self._misfits(name, tensor, form)
+        problems += [f"unexpected {name}" for name in sorted(there - used)]
+        if problems:
+            more = f"\n  … and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""
+            raise CheckpointError(
+                f"the weights in {self.shards.folder} do not fit the model:\n  "
+                + "\n  ".join(problems[:MOST_SHOWN]) + more + "\nfetch them again, or take the matching config.json"
+            )  # fmt: skip
+
+    def _misfits(self, name: str, tensor: Tensor, form: str) -> list[str]:
+        """Return what is wrong with one tensor of the folder."""
+        rows, columns = tensor.shape if tensor.dim() == 2 else (0, 0)
+        shape = (rows, columns // 2) if form == "fp4" else tuple(tensor.shape)
+        found = []
+        if self.shards.shape(name) != shape:
+            found.append(f"{name} has shape {list(self.shards.shape(name))}, expected {list(shape)}")
+        element = self.shards.element(name)
+        if form == "plain" and (element in FLOATS) != tensor.is_floating_point():
+            expected = "floating point" if tensor.is_floating_point() else "I64"
+            found.append(f"{name} holds {element}, expected {expected}")
+        if form != "plain":
+            scales = (rows, columns // GROUP) if form == "fp4" else (-(-rows // BLOCK), -(-columns // BLOCK))
+            found += self._scale_misfits(_scale(name), scales)
+        return found
+
+    def _scale_misfits(self, name: str, shape: tuple[int, int]) -> list[str]:
+        if name not in self.shards.names:
+            return [f"missing {name}"]
+        if self.shards.shape(name) != shape:
+            return [f"{name} has shape {list(self.shards.shape(name))}, expected {list(shape)}"]
+        return []
+
+
+def load_official(folder: pathlib.Path, dtype: torch.dtype = torch.bfloat16) -> Transformer:
+    """Load a DeepSeek-V4 folder: matrices in `dtype`, what DeepSeek keeps wide in fp32.
+
+    Raises:
+        CheckpointError: another architecture, or tensors that do not fit; all of them are named.
+    """
+    config = read_config(folder)
+    with torch.device("meta"):
+        model = Transformer(config)
+    with Shards(folder) as shards:
+        weights = OfficialWeights(shards, model.state_dict())
+        narrow = _matrices(model)
+        for name in weights.parts:
+            _put(model, name, weights.read(name, dtype if name in narrow else torch.float32))
+    model.compute_dtype = dtype
+    return model.eval()
+
+
+def read_config(folder: pathlib.Path) -> ModelConfig:
+    """Return the architecture of a folder, whoever wrote its config.json."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise CheckpointError(f"no model in {folder}: {CONFIG} is missing; name a folder with {CONFIG} and weights")
+    try:
+        return parse_config(json.loads(path.read_text(encoding="utf-8")), path)
+    except (ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(f"{path} does not describe a model ({error}); fetch it again") from error
+
+
+def save_official(
+    folder: pathlib.Path, config: ModelConfig, weights: Mapping[str, Tensor], storage: Storage = "fp4",
+    shard_bytes: int = SHARD_BYTES,
+) -> None:  # fmt: skip
+    """Write the text half as DeepSeek's own files, tensor by tensor.
+
+    storage: bf16 throughout; fp8 for all matrices; or fp4 for routed experts and fp8 for the rest, as released.
+    """
+    named = to_official({n: t for n, t in weights.items() if not n.startswith("visual.")})
+    write_shards(folder, _stored(config, named, storage), shard_bytes)
+    values = official_config(config)
+    if storage != "bf16":
+        values["quantization_config"] = {
+            "quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [BLOCK, BLOCK], "scale_fmt": "ue8m0",
+            "activation_scheme": "dynamic",
+        }  # fmt: skip
+        values["expert_dtype"] = storage
+    (folder / CONFIG).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def _stored(config: ModelConfig, named: Mapping[str, Tensor], storage: Storage) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of the official layout."""
+    for spec in official_layout(config, "fp4" if storage == "fp4" else "fp8"):
+        if spec.name not in named and spec.element == "F8_E8M0":
+            continue  # comes with its weight
+        yield from _stored_one(spec, named[spec.name], storage)
+
+
+def _stored_one(spec: Spec, tensor: Tensor, storage: Storage) -> Iterator[tuple[str, Tensor]]:
+    if spec.element in ELEMENTS:
+        yield spec.name, tensor.detach().to(ELEMENTS[spec.element])
+    elif storage == "bf16":
+        yield spec.name, tensor.detach().to(torch.bfloat16)
+    else:
+        numbers, scale = (quantise_fp4 if spec.element == "I8" else quantise_fp8)(tensor.detach())
+        yield spec.name, numbers
+        yield _scale(spec.name), scale
+
+
+def _scale(name: str) -> str:
+    return name.removesuffix("weight") + "scale"
+
+
+def _matrices(model: Transformer) -> set[str]:
+    """Return the names of the tensors that layers cast to the dtype of their input: the bulk of a model."""
+    names = {"embed.weight"}
+    for prefix, module in model.named_modules():
+        if isinstance(module, Linear) and prefix != "head":
+            names.add(f"{prefix}.weight")
+        elif isinstance(module, Experts):
+            names |= {f"{prefix}.{w}" for w in ("w1", "w2", "w3")}
+    return names
+
+
+def _put(model: nn.Module, name: str, tensor: Tensor) -> None:
+    """Set a parameter or buffer of a model that has no memory yet."""
+    prefix, _, leaf = name.rpartition(".")
+    module = model.get_submodule(prefix)
+    if leaf in module._parameters:
+        module._parameters[leaf] = nn.Parameter(tensor, requires_grad=tensor.is_floating_point())
+    else:
+        module._buffers[leaf] = tensor

@@ -1,0 +1,146 @@
+"""Safetensors files of one folder as one set of tensors, read one at a time, written as a whole or not at all."""
+
+import contextlib
+import json
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sancai.errors import CapacityError, CheckpointError
+
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+SHARD_BYTES = 4 * 2**30
+
+
+class Shards:
+    """The tensors of a folder: names at once, contents on demand."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self.files = _files(folder)
+        self._open: dict[str, Any] = {}
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "Shards":
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._stack.close()
+
+    @property
+    def names(self) -> set[str]:
+        return set(self.files)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return a tensor's shape without reading it."""
+        with self._named(name):
+            return tuple(self._file(name).get_slice(name).get_shape())
+
+    def element(self, name: str) -> str:
+        """Return a tensor's element type without reading it: `BF16`, `F8_E4M3`, …"""
+        with self._named(name):
+            return str(self._file(name).get_slice(name).get_dtype())
+
+    def read(self, name: str) -> Tensor:
+        """Return a tensor."""
+        with self._named(name):
+            return self._file(name).get_tensor(name)
+
+    def _file(self, name: str) -> Any:
+        file = self.files[name]
+        if file not in self._open:
+            handle = safe_open(self.folder / file, framework="pt", device="cpu")
+            self._open[file] = self._stack.enter_context(handle)
+        return self._open[file]
+
+    @contextlib.contextmanager
+    def _named(self, name: str) -> Iterator[None]:
+        """Turn a damaged file into an error that names it."""
+        try:
+            yield
+        except (SafetensorError, OSError, RuntimeError) as error:
+            path = self.folder / self.files[name]
+            raise CheckpointError(f"cannot read {name} from {path} ({error}); fetch that file again") from error
+
+
+def _files(folder: pathlib.Path) -> dict[str, str]:
+    """Return which file holds each tensor."""
+    index = folder / INDEX
+    if index.is_file():
+        try:
+            files = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{index} is not an index of tensors ({error}); fetch it again") from error
+        missing = sorted({f for f in files.values() if not (folder / f).is_file()})
+        if missing:
+            raise CheckpointError(f"{index} names files that are not there: {', '.join(missing)}; fetch them")
+        return files
+    if not (folder / SINGLE).is_file():
+        raise CheckpointError(f"no weights in {folder}: neither {INDEX} nor {SINGLE} is there; name a model folder")
+    try:
+        with safe_open(folder / SINGLE, framework="pt", device="cpu") as handle:
+            return dict.fromkeys(handle.keys(), SINGLE)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{folder / SINGLE} is not a readable safetensors file ({error}); fetch it again"
+        ) from error
+
+
+def write_shards(
+    folder: pathlib.Path, tensors: Iterable[tuple[str, Tensor]], shard_bytes: int = SHARD_BYTES
+) -> dict[str, str]:
+    """Write tensors as they come into files of about `shard_bytes`; the index comes last, so that a folder with
+    an index is whole.
+
+    Returns:
+        Which file holds each tensor.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / INDEX).unlink(missing_ok=True)
+    weight_map: dict[str, str] = {}
+    total = 0
+    for number, shard in enumerate(_grouped(tensors, shard_bytes), 1):
+        name = f"model-{number:05d}.safetensors"
+        _write(folder / name, shard)
+        weight_map |= dict.fromkeys(shard, name)
+        total += sum(t.numel() * t.element_size() for t in shard.values())
+    text = json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}, indent=1)
+    partial = folder / (INDEX + ".partial")
+    partial.write_text(text + "\n", encoding="utf-8")
+    os.replace(partial, folder / INDEX)
+    return weight_map
+
+
+def _grouped(tensors: Iterable[tuple[str, Tensor]], most: int) -> Iterator[dict[str, Tensor]]:
+    """Yield tensors in groups of at most `most` bytes, at least one a group."""
+    group: dict[str, Tensor] = {}
+    size = 0
+    for name, tensor in tensors:
+        count = tensor.numel() * tensor.element_size()
+        if group and size + count > most:
+            yield group
+            group, size = {}, 0
+        group[name] = tensor.contiguous()
+        size += count
+    if group:
+        yield group
+
+
+def _write(path: pathlib.Path, tensors: dict[str, Tensor]) -> None:
+    """Write one file beside its place, then put it there."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        save_file(tensors, partial, metadata={"format": "pt"})
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        raise CapacityError(
+            f"cannot write {path} ({error}); is the disk full? Without an index nothing takes the folder for whole"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)

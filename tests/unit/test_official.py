@@ -1,0 +1,209 @@
+"""Official folders: every layout round-trips, what does not fit is named, half a folder never looks whole."""
+
+import json
+import pathlib
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from builders import random_model, small_config
+from sancai.checkpoint import shards
+from sancai.checkpoint.config_file import official_config, parse_config
+from sancai.checkpoint.official import load_official, read_config, save_official
+from sancai.checkpoint.shards import INDEX, Shards
+from sancai.errors import CapacityError, CheckpointError
+from sancai.model import Transformer, named_config
+from sancai.ops.quantisation import dequantise_fp4, dequantise_fp8, quantise_fp4, quantise_fp8
+from sancai.sequence import Text, pack
+
+CONFIG = small_config(
+    visual=None, hidden_size=64, head_dim=32, q_lora_rank=32, o_lora_rank=32, moe_intermediate_size=32, o_groups=2,
+    index_head_dim=16,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model() -> Transformer:
+    return random_model(CONFIG, seed=3)
+
+
+@torch.no_grad()
+def logits(model: Transformer) -> torch.Tensor:
+    packed = pack([[[Text(ids=list(range(40)))]]])
+    hidden = model(packed).hidden
+    assert hidden is not None
+    return model.logits(hidden)
+
+
+@pytest.mark.parametrize("shard_bytes", [2**30, 20_000], ids=["one file", "many files"])
+def test_bf16_folders_come_back_bit_by_bit(model: Transformer, tmp_path: pathlib.Path, shard_bytes: int) -> None:
+    save_official(tmp_path, CONFIG, model.state_dict(), "bf16", shard_bytes)
+    again = load_official(tmp_path, torch.float32)
+    stored = {n: t.to(torch.bfloat16).float() if t.is_floating_point() else t for n, t in model.state_dict().items()}
+    for name, tensor in again.state_dict().items():
+        wide = torch.equal(tensor, model.state_dict()[name])
+        assert wide or torch.equal(tensor, stored[name]), name
+    assert again.config == CONFIG
+
+
+@pytest.mark.parametrize("storage", ["fp8", "fp4"])
+def test_quantised_folders_hold_exactly_the_quantised_numbers(
+    model: Transformer, tmp_path: pathlib.Path, storage: str
+) -> None:
+    save_official(tmp_path, CONFIG, model.state_dict(), storage, 50_000)
+    again = load_official(tmp_path, torch.float32).state_dict()
+    own = model.state_dict()
+    expert, matrix = "layers.1.ffn.experts.w2", "layers.2.attn.wq_a.weight"
+    pack_it, unpack = (quantise_fp4, dequantise_fp4) if storage == "fp4" else (quantise_fp8, dequantise_fp8)
+    assert torch.equal(again[expert], torch.stack([unpack(*pack_it(e)) for e in own[expert]]))
+    assert torch.equal(again[matrix], dequantise_fp8(*quantise_fp8(own[matrix])))
+    assert torch.equal(again["layers.1.hc_attn.fn"], own["layers.1.hc_attn.fn"])
+    assert torch.equal(again["layers.0.ffn.gate.tid2eid"], own["layers.0.ffn.gate.tid2eid"])
+
+
+def test_a_second_round_changes_nothing(model: Transformer, tmp_path: pathlib.Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    save_official(first, CONFIG, model.state_dict(), "fp4")
+    save_official(second, CONFIG, load_official(first, torch.float32).state_dict(), "fp4")
+    one, two = (load_official(f, torch.float32).state_dict() for f in (first, second))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    with Shards(first) as a, Shards(second) as b:
+        assert {n: a.element(n) for n in a.names} == {n: b.element(n) for n in b.names}
+
+
+def test_a_bf16_model_computes_close_to_the_wide_one(model: Transformer, tmp_path: pathlib.Path) -> None:
+    save_official(tmp_path, CONFIG, model.state_dict(), "bf16")
+    narrow = load_official(tmp_path)
+    assert narrow.layers[0].attn.wq_a.weight.dtype == torch.bfloat16
+    assert narrow.layers[0].hc_attn.base.dtype == torch.float32
+    wide = logits(load_official(tmp_path, torch.float32))
+    assert float((logits(narrow) - wide).abs().mean()) < 0.1 * float(wide.std())
+
+
+# --- what does not fit -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(model: Transformer, tmp_path: pathlib.Path) -> pathlib.Path:
+    save_official(tmp_path, CONFIG, model.state_dict(), "fp4")
+    return tmp_path
+
+
+def rewrite(folder: pathlib.Path, change: object) -> None:
+    path = folder / "model-00001.safetensors"
+    tensors = load_file(path)
+    change(tensors)  # type: ignore[operator]
+    save_file(tensors, path)
+    index = json.loads((folder / INDEX).read_text())
+    index["weight_map"] = dict.fromkeys(tensors, path.name)
+    (folder / INDEX).write_text(json.dumps(index))
+
+
+def test_all_that_does_not_fit_is_named_at_once(folder: pathlib.Path) -> None:
+    def spoil(tensors: dict[str, torch.Tensor]) -> None:
+        del tensors["layers.0.attn.wkv.weight"], tensors["layers.1.attn.wq_a.scale"]
+        tensors["norm.weight"] = torch.ones(3)
+        tensors["layers.0.ffn.gate.tid2eid"] = torch.ones(64, 2)
+        tensors["surplus"] = torch.ones(1)
+
+    rewrite(folder, spoil)
+    with pytest.raises(CheckpointError) as caught:
+        load_official(folder)
+    for part in (
+        "missing layers.0.attn.wkv.weight",
+        "missing layers.1.attn.wq_a.scale",
+        "norm.weight has shape [3], expected [64]",
+        "layers.0.ffn.gate.tid2eid holds F32, expected I64",
+        "unexpected surplus",
+    ):
+        assert part in str(caught.value)
+
+
+def test_scales_that_are_not_numbers_are_refused(folder: pathlib.Path) -> None:
+    def spoil(tensors: dict[str, torch.Tensor]) -> None:
+        scale = tensors["layers.0.attn.wkv.scale"].view(torch.uint8).clone()
+        scale[0, 0] = 255
+        tensors["layers.0.attn.wkv.scale"] = scale.view(torch.float8_e8m0fnu)
+
+    rewrite(folder, spoil)
+    with pytest.raises(CheckpointError, match=r"layers.0.attn.wkv.weight .* not finite"):
+        load_official(folder)
+
+
+def test_a_truncated_file_is_named(folder: pathlib.Path) -> None:
+    path = folder / "model-00001.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match=r"model-00001\.safetensors"):
+        load_official(folder)
+
+
+def test_an_index_that_names_a_missing_file_is_refused(folder: pathlib.Path) -> None:
+    (folder / "model-00001.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"files that are not there: model-00001\.safetensors"):
+        load_official(folder)
+
+
+def test_a_full_disk_leaves_no_folder_that_looks_whole(
+    model: Transformer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_official(tmp_path, CONFIG, model.state_dict(), "fp4", 50_000)
+
+    def full(tensors: object, path: pathlib.Path, metadata: object) -> None:
+        pathlib.Path(path).write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(shards, "save_file", full)
+    with pytest.raises(CapacityError, match="is the disk full"):
+        save_official(tmp_path, CONFIG, model.state_dict(), "bf16", 50_000)
+    assert not (tmp_path / INDEX).exists() and not list(tmp_path.glob("*.partial"))
+    with pytest.raises(CheckpointError, match="no weights in"):
+        load_official(tmp_path)
+
+
+# --- config.json -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["v4-flash", "v4-pro"])
+def test_official_settings_come_back(name: str) -> None:
+    config = named_config(name)
+    values = json.loads(json.dumps(official_config(config)))
+    assert values["model_type"] == "deepseek_v4" and values["rope_scaling"]["type"] == "yarn"
+    assert parse_config(values, "config.json") == config
+
+
+def test_transformers_settings_give_the_same_architecture() -> None:
+    from stock import stock_config
+
+    config = small_config(visual=None, num_nextn_predict_layers=0, compress_ratios=(0, 4, 8, 4))
+    values = json.loads(stock_config(config).to_json_string())
+    assert parse_config(values, "config.json") == config
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"model_type": "deepseek_v41"}, "DeepSeek-V4.1: shared compressed entries"),
+        ({"model_type": "deepseek_v41_text"}, "Engram"),
+        ({"model_type": "deepseek_v3"}, "DeepSeek-V3: latent attention"),
+        ({"model_type": "llama"}, "expected 'deepseek_v4'"),
+        ({"scoring_func": "softmax"}, "scoring_func is 'softmax', expected 'sqrtsoftplus'"),
+        ({"tie_word_embeddings": True}, "tie_word_embeddings is True"),
+        ({"novelty": 3}, "unknown setting novelty = 3"),
+    ],
+)
+def test_other_models_are_refused_by_name(change: dict[str, object], problem: str) -> None:
+    with pytest.raises(CheckpointError, match=problem):
+        parse_config(official_config(CONFIG) | change, "config.json")
+
+
+def test_a_folder_without_settings_is_refused(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(CheckpointError, match=r"config.json is missing"):
+        read_config(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match="does not describe a model"):
+        read_config(tmp_path)
+
+
+def test_our_own_settings_are_read_too() -> None:
+    assert parse_config(json.loads(json.dumps(CONFIG.to_dict())), "config.json") == CONFIG

@@ -32,7 +32,7 @@ def pretrain(pack: str = "packs/characters") -> TrainConfig:
         model=model(),
         pack=pack,
         mixture={
-            "image": Share(12),
+            "image": Share(20),
             "video": Share(3, 2, 1),
             "look": Share(20, 4, 0),
             "animate": Share(2, 4, 2),
@@ -40,7 +40,7 @@ def pretrain(pack: str = "packs/characters") -> TrainConfig:
             "edit": Share(6, 8, 6),
             "talk": Share(4, 16, 4),
         },
-        samples=SampleConfig(image_copies=2, questions=5),
+        samples=SampleConfig(image_copies=1, questions=5),
         optimizer=OptimizerConfig(lr=1e-2, adamw_lr=6e-3),
         loss=LossConfig(shift=4.0, bias_step=0.01, balance=3e-3),
         steps=3600,

@@ -18,6 +18,54 @@ _STACK = re.compile(r"^(.*ffn\.experts)\.(w[123])$")
 _OFFICIAL_EXPERT = re.compile(r"^(.*ffn\.experts)\.(\d+)\.(w[123])\.weight$")
 
 
+_TRANSFORMERS = [
+    (re.compile(pattern), new)
+    for pattern, new in (
+        (r"^model\.", ""),
+        (r"^embed_tokens\.", "embed."),
+        (r"^lm_head\.", "head."),
+        (r"^hc_head\.hc_", "hc_head_"),
+        (r"\.self_attn\.", ".attn."),
+        (r"\.mlp\.", ".ffn."),
+        (r"\.input_layernorm\.", ".attn_norm."),
+        (r"\.post_attention_layernorm\.", ".ffn_norm."),
+        (r"\.(attn|ffn)_hc\.", r".hc_\1_"),
+        (r"\.compressor\.indexer\.(?=kv_proj|gate_proj|position_bias|kv_norm)", ".indexer.compressor."),
+        (r"\.compressor\.indexer\.q_b_proj\.", ".indexer.wq_b."),
+        (r"\.compressor\.indexer\.scorer\.weights_proj\.", ".indexer.weights_proj."),
+        (r"\.attn\.q_a_proj\.", ".attn.wq_a."),
+        (r"\.attn\.q_b_proj\.", ".attn.wq_b."),
+        (r"\.attn\.kv_proj\.", ".attn.wkv."),
+        (r"\.attn\.o_a_proj\.", ".attn.wo_a."),
+        (r"\.attn\.o_b_proj\.", ".attn.wo_b."),
+        (r"\.attn\.q_a_norm\.", ".attn.q_norm."),
+        (r"\.attn\.norm\.", ".attn.kv_norm."),
+        (r"\.attn\.sinks$", ".attn.attn_sink"),
+        (r"\.compressor\.kv_proj\.", ".compressor.wkv."),
+        (r"\.compressor\.gate_proj\.", ".compressor.wgate."),
+        (r"\.compressor\.position_bias$", ".compressor.ape"),
+        (r"\.compressor\.kv_norm\.", ".compressor.norm."),
+        (r"\.gate\.e_score_correction_bias$", ".gate.bias"),
+        (r"\.shared_experts\.gate_proj\.", ".shared_experts.w1."),
+        (r"\.shared_experts\.up_proj\.", ".shared_experts.w3."),
+        (r"\.shared_experts\.down_proj\.", ".shared_experts.w2."),
+        (r"\.weight_scale_inv$", ".scale"),
+    )
+]
+"""What transformers calls differently, in memory and in the files that its `save_pretrained` writes."""
+
+
+def official_name(name: str) -> str:
+    """Return the official name of a tensor in a file that DeepSeek or transformers wrote.
+
+    >>> official_name("model.layers.3.self_attn.q_a_proj.weight")
+    'layers.3.attn.wq_a.weight'
+    """
+    for pattern, new in _TRANSFORMERS:
+        name = pattern.sub(new, name)
+    return name
+
+
 def to_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights under official names, experts apart.
 

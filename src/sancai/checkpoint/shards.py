@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sancai.checkpoint.names import official_name
 from sancai.errors import CapacityError, CheckpointError
 
 INDEX = "model.safetensors.index.json"
@@ -19,11 +20,13 @@ SHARD_BYTES = 4 * 2**30
 
 
 class Shards:
-    """The tensors of a folder: names at once, contents on demand."""
+    """The tensors of a folder under official names: names at once, contents on demand."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
-        self.files = _files(folder)
+        stored = _files(folder)
+        self.stored_names = {official_name(name): name for name in stored}
+        self.files = {name: stored[old] for name, old in self.stored_names.items()}
         self._open: dict[str, Any] = {}
         self._stack = contextlib.ExitStack()
 
@@ -40,17 +43,17 @@ class Shards:
     def shape(self, name: str) -> tuple[int, ...]:
         """Return a tensor's shape without reading it."""
         with self._named(name):
-            return tuple(self._file(name).get_slice(name).get_shape())
+            return tuple(self._file(name).get_slice(self.stored_names[name]).get_shape())
 
     def element(self, name: str) -> str:
         """Return a tensor's element type without reading it: `BF16`, `F8_E4M3`, …"""
         with self._named(name):
-            return str(self._file(name).get_slice(name).get_dtype())
+            return str(self._file(name).get_slice(self.stored_names[name]).get_dtype())
 
     def read(self, name: str) -> Tensor:
         """Return a tensor."""
         with self._named(name):
-            return self._file(name).get_tensor(name)
+            return self._file(name).get_tensor(self.stored_names[name])
 
     def _file(self, name: str) -> Any:
         file = self.files[name]

@@ -4,6 +4,7 @@ Every frame is coded alone, so the first k frames code to a prefix, and an image
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class PixelCodec:
     """Pictures (F, H, W, 4) uint8 straight alpha ↔ latents (F, H/side, W/side, side·side·4)."""
 
     side: int = 8
+    bound: ClassVar[float] = 1.0
+    """Largest magnitude of a latent."""
 
     @property
     def channels(self) -> int:

@@ -15,10 +15,15 @@ class Problem:
 
 def problem(rng: random.Random, digits: int = 2) -> Problem:
     """Return a random addition or subtraction of numbers with up to `digits` digits."""
-    first, second = (rng.randrange(10 ** rng.randint(1, digits)) for _ in range(2))
+    first, second = (rng.randrange(10 ** _length(rng, digits)) for _ in range(2))
     if rng.random() < 0.65:
         return addition(first, second, rng)
     return subtraction(max(first, second), min(first, second), rng)
+
+
+def _length(rng: random.Random, digits: int) -> int:
+    """Return a number of digits, the most in three of four."""
+    return digits if rng.random() < 0.75 else rng.randint(1, digits)
 
 
 def addition(first: int, second: int, rng: random.Random | None = None) -> Problem:

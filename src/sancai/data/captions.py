@@ -63,7 +63,7 @@ def phrase(library: Library, slot: str, key: str, color: str | None) -> str:
     """Return the words for one item: `a green tunic`."""
     item = library.items[key]
     words = item["phrase"].format(c=item["colors"].get(color, "")) if item["colors"] else item["phrase"]
-    return with_article(words)
+    return with_article(words.lower())
 
 
 def with_article(words: str) -> str:
@@ -151,7 +151,7 @@ def _ending(action: str, direction: str, video: bool, wording: _Wording) -> str:
     if action in MOVING and (video or wording.chance(0.5)):
         return f"{doing} {wording.pick(*GOING[direction])}"
     facing = f"facing {wording.pick(*FACING[direction])}"
-    if action == "idle" and wording.chance(0.5):
+    if (action == "idle" and wording.chance(0.5)) or (action == "walk" and not video and wording.chance(0.4)):
         return facing
     return f"{doing}, {facing}"
 

@@ -73,10 +73,17 @@ class Asker:
 
     def has(self) -> Pair | None:
         """Ask whether it has something."""
-        slot = self.rng.choice(sorted(ASKED))
-        if slot in self.who["items"] and slot not in self.seen:
+        wanted = self.rng.random() < 0.5
+        slots = [s for s in sorted(ASKED) if (s in self.seen) == wanted and (wanted or self._lacks(s))]
+        if not slots:
             return None
-        return f"does the character have {ASKED[slot]}?", "yes" if slot in self.seen else "no"
+        return f"does the character have {ASKED[self.rng.choice(slots)]}?", "yes" if wanted else "no"
+
+    def _lacks(self, slot: str) -> bool:
+        """Return whether nothing is worn there, not even unseen; a dress counts as clothes on the legs."""
+        top = self.who["items"].get("top")
+        covers = slot == "bottom" and top is not None and self.library.items[top[0]].get("full")
+        return slot not in self.who["items"] and not covers
 
     def color(self) -> Pair | None:
         """Ask for a colour."""

@@ -33,13 +33,16 @@ class SampleConfig:
     image_copies: int = 4
     """Noisy frames of one character that share a caption."""
     idle_share: float = 0.25
-    """How often an image shows the idle pose that prompts without an action mean."""
+    """How often an image surely shows what prompts without an action mean: standing, or a frame of walking, which
+    more garments were drawn for."""
     drop_text: float = 0.1
     """How often the caption is left out, for classifier-free guidance."""
     describe_share: float = 0.45
     """How often a picture is described before a question is asked; every attribute teaches in a description."""
     questions: int = 4
     digits: int = 2
+    direct_share: float = 0.15
+    """How often a sum is answered without being worked out."""
 
 
 class Sampler:
@@ -58,7 +61,7 @@ class Sampler:
 
     def image(self, rng: random.Random) -> Document:
         """Text → frames of one character, each its own noisy block."""
-        action = "idle" if rng.random() < self.config.idle_share else None
+        action = rng.choice(("idle", "walk")) if rng.random() < self.config.idle_share else None
         who, direction = self._character(rng, action)
         times = self._frames(rng, self.config.image_copies)
         return self.drawing(self._caption(rng, who, direction, times[:1], video=False), who, direction, times)
@@ -100,6 +103,7 @@ class Sampler:
             words, after, facing = Editor(self.library, who, direction, rng).edit()
             if not is_held_out(attributes(self.library, after, facing)):
                 break
+        words = "" if rng.random() < self.config.drop_text else words
         writer = self._ask([self._picture(self._draw(who, direction, [0])), words], frames=1)
         for _ in range(2):
             writer.block(self._noisy(self._draw(after, facing, [0]), [0]))
@@ -131,7 +135,8 @@ class Sampler:
         writer = Writer(self.tokenizer)
         for _ in range(2):
             item = problem(rng, self.config.digits)
-            writer.user([item.question]).assistant(think=item.steps).answer(item.answer)
+            steps = None if rng.random() < self.config.direct_share else item.steps
+            writer.user([item.question]).assistant(think=steps).answer(item.answer)
         return writer.finish()
 
     def talk(self, rng: random.Random) -> Document:

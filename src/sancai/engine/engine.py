@@ -78,7 +78,7 @@ class Engine:
         """Denoise one block, telling each step; return its latents (F, Y, X, C)."""
         side = FRAME_SIDE // self._codec().side
         shape = (count, side, side, self._codec().channels)
-        steps = denoise(self.model, cache, shape, range(count), settings, [seed])
+        steps = denoise(self.model, cache, shape, range(count), settings, [seed], self._codec().bound)
         while True:
             try:
                 yield Progress(next(steps), settings.steps)

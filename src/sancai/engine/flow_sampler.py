@@ -11,16 +11,19 @@ from sancai.flow import guide, solve_stepwise, timesteps
 from sancai.model import Cache, Transformer
 from sancai.sequence import Block, PackedSequence, pack, raster_order
 
-LEAST_GUIDED_SIGMA = 0.2
-
 
 @dataclass(frozen=True, kw_only=True)
 class FlowSettings:
-    """How a block is denoised: steps, guidance, and how far the steps lean towards noise."""
+    """How a block is denoised."""
 
     steps: int = 12
     guidance: float = 3.0
+    guided_above: float = 0.4
+    """Noise level down to which guidance works; the last steps follow the words alone and keep colours true."""
     shift: float = 3.0
+    """How far the steps of a picture lean towards noise."""
+    clip_shift: float = 6.0
+    """The same for clips."""
 
 
 @torch.no_grad()
@@ -31,6 +34,7 @@ def denoise(
     times: Sequence[float],
     settings: FlowSettings,
     seeds: Sequence[int],
+    bound: float | None = None,
 ) -> Generator[int, None, np.ndarray]:
     """Yield the number of steps done; return clean latents (B, F, Y, X, C) of one block a seed.
 
@@ -40,6 +44,7 @@ def denoise(
         shape: (F, Y, X, C) of a block.
         times: time coordinate of each frame.
         seeds: one a block; the same seed gives the same noise whatever the batch.
+        bound: largest magnitude of clean latents, where their codec has one: guidance may not overshoot it.
     """
     frames, rows, columns, channels = shape
     count = len(seeds)
@@ -54,9 +59,10 @@ def denoise(
         if not is_guided:
             return _predict(model, places, cache, z, sigma)
         with_words, without = _predict(model, places, cache, torch.cat([z, z]), sigma).chunk(2)
-        return guide(with_words, without, settings.guidance if sigma >= LEAST_GUIDED_SIGMA else 1.0)
+        guided = guide(with_words, without, settings.guidance if sigma >= settings.guided_above else 1.0)
+        return guided if bound is None else guided.clamp(-bound, bound)
 
-    levels = timesteps(settings.steps, settings.shift)
+    levels = timesteps(settings.steps, settings.shift if frames == 1 else settings.clip_shift)
     latents = yield from solve_stepwise(predict, noise.to(model.device), levels)
     flat = latents.cpu().numpy()
     order = raster_order(rows, columns)

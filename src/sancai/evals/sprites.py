@@ -31,11 +31,14 @@ class FrameScore:
 
 @dataclass(frozen=True)
 class ClipScore:
-    """phase: share of frames in the right pose.  direction, action: recognised as requested."""
+    """phase: share of frames in the right pose.  direction, action: recognised as requested.
 
-    phase: float
-    direction: bool
-    action: bool
+    None where there is nothing to tell apart: an action of one pose, one side or no alternative.
+    """
+
+    phase: float | None
+    direction: bool | None
+    action: bool | None
 
 
 class SpriteJudge:
@@ -55,7 +58,8 @@ class SpriteJudge:
             answer = self._closest(wanted, candidates, direction, frame, drawn)
             if answer is not None:
                 score.attributes[name] = answer
-        score.attributes["direction"] = self._direction(who, direction, frame, drawn)
+        if len(self.library.facings(who["action"])) > 1:
+            score.attributes["direction"] = self._direction(who, direction, frame, drawn)
         return score
 
     def clip(self, who: Character, direction: str, clip: np.ndarray) -> ClipScore:
@@ -68,9 +72,10 @@ class SpriteJudge:
         actions = self.library.actions(who["species"], who["build"])
         acts = {a: self._far(who, direction, a, drawn) for a in actions if direction in self.library.facings(a)}
         return ClipScore(
-            float(np.mean(hits)), min(turns, key=turns.__getitem__) == direction,
-            min(acts.values()) == acts[who["action"]],
-        )  # fmt: skip
+            float(np.mean(hits)) if len(poses) > 1 else None,
+            min(turns, key=turns.__getitem__) == direction if len(turns) > 1 else None,
+            min(acts.values()) == acts[who["action"]] if len(acts) > 1 else None,
+        )
 
     def _direction(self, who: Character, direction: str, frame: int, picture: np.ndarray) -> bool:
         facings = self.library.facings(who["action"])

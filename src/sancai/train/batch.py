@@ -15,6 +15,7 @@ from sancai.train.config import TrainConfig
 
 SEED_STRIDE = 1_000_003
 TEXT_MULTIPLE = 16
+CLIPS = ("video", "animate")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Batch:
     """One task's rows of a step.
 
     packed: noisy columns hold z.  clean: (B, Tn, C) what they should become.  sigma: (B, Tn).
-    weight: (B, Tn), 1 for real noisy tokens.
+    weight: (B, Tn), for real noisy tokens one over the root of their block's frames: the frames of a clip agree.
     targets: (B, Tt) next-token ids.  learn: (B, Tt) boolean, where they count.
     """
 
@@ -36,7 +37,11 @@ class Batch:
 
     @property
     def noisy_tokens(self) -> int:
-        return 0 if self.weight is None else int(self.weight.sum())
+        return 0 if self.weight is None else int((self.weight > 0).sum())
+
+    @property
+    def noisy_weight(self) -> float:
+        return 0.0 if self.weight is None else float(self.weight.sum())
 
     @property
     def text_tokens(self) -> int:
@@ -53,7 +58,8 @@ def batches(sampler: Sampler, config: TrainConfig, step: int) -> Iterator[Batch]
             generator = torch.Generator().manual_seed(seed % 2**63)
             documents = sampler.documents(task, rows, rng)
             packed = pack([[d] for d in documents], text_multiple=TEXT_MULTIPLE)
-            yield prepare(task, packed, config.loss.shift, generator)
+            is_clip = task in CLIPS
+            yield prepare(task, packed, config.loss.clip_shift if is_clip else config.loss.shift, generator)
 
 
 def prepare(task: str, packed: PackedSequence, amount: float, generator: torch.Generator) -> Batch:
@@ -71,7 +77,14 @@ def prepare(task: str, packed: PackedSequence, amount: float, generator: torch.G
     z = corrupt(clean, noise, levels[..., None])
     committed = torch.zeros_like(packed.latents[:, :split, 0])
     noised = packed.with_latents(torch.cat([packed.latents[:, :split], z], 1), torch.cat([committed, levels], 1))
-    return Batch(task, noised, clean, levels, (copy > 0).float(), targets, learn)
+    return Batch(task, noised, clean, levels, _weights(copy, packed.frame), targets, learn)
+
+
+def _weights(copy: Tensor, frame: tuple[int, int]) -> Tensor:
+    """Return the weight of each noisy token (B, Tn), 0 for padding."""
+    sizes = (copy[:, :, None] == copy[:, None]).sum(-1)
+    frames = sizes / (frame[0] * frame[1])
+    return (copy > 0) * frames.clamp(min=1).rsqrt()
 
 
 def _levels(copy: Tensor, amount: float, generator: torch.Generator) -> Tensor:

@@ -21,6 +21,10 @@ class LossConfig:
     """Compare velocities or clean latents."""
     shift: float = 3.0
     """How far training noise levels lean towards noise."""
+    clip_shift: float = 8.0
+    """The same for clips, which hold more numbers that say the same."""
+    least_text: int = 512
+    """A step with fewer learnt text tokens weighs each as if it had so many: a handful would outweigh pictures."""
     bias_step: float = 2e-3
     """How fast routing biases follow the load."""
 

@@ -16,9 +16,9 @@ PLACES_MULTIPLE = 128
 
 @dataclass(frozen=True)
 class Totals:
-    """How many tokens each mean of a step runs over."""
+    """What each mean of a step runs over: the weight of its noisy tokens, its text tokens, its batches."""
 
-    noisy: int
+    noisy: float
     text: int
     batches: int
 
@@ -33,9 +33,9 @@ def loss_terms(
         assert latents is not None and batch.sigma is not None and batch.weight is not None
         z = latents[:, split:].to(output.prediction)
         errors = flow_loss(output.prediction, z, batch.clean.to(z), batch.sigma.to(z)[..., None], config.kind)
-        terms["flow"] = (errors * batch.weight.to(z)).sum() / max(totals.noisy, 1)
+        terms["flow"] = (errors * batch.weight.to(z)).sum() / max(totals.noisy, 1.0)
     if batch.text_tokens and output.hidden is not None:
-        share = config.text / max(totals.text, 1)
+        share = config.text / max(totals.text, config.least_text)
         terms["text"] = share * cross_entropy(model, output.hidden, batch.targets, batch.learn)
         if output.mtp_hidden is not None:
             terms["mtp"] = share * config.mtp * cross_entropy(model, output.mtp_hidden, *ahead(batch))

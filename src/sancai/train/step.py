@@ -48,7 +48,7 @@ class Stepper:
     def step(self, number: int) -> dict[str, float]:
         """Run step `number`; return its losses and statistics."""
         todo = list(batches(self.sampler, self.config, number))
-        totals = Totals(sum(b.noisy_tokens for b in todo), sum(b.text_tokens for b in todo), len(todo))
+        totals = Totals(sum(b.noisy_weight for b in todo), sum(b.text_tokens for b in todo), len(todo))
         report: dict[str, float] = defaultdict(float)
         loads: dict[str, Tensor] = {}
         for batch in todo:
@@ -62,17 +62,21 @@ class Stepper:
             for name, term in terms.items():
                 report[f"loss/{name}"] += float(term.detach())
                 if name in ("flow", "text"):
-                    count = batch.noisy_tokens if name == "flow" else batch.text_tokens
-                    total = totals.noisy if name == "flow" else totals.text / self.config.loss.text
-                    report[f"{name}/{batch.task}"] = float(term.detach()) * total / max(count, 1)
+                    count = batch.noisy_weight if name == "flow" else batch.text_tokens
+                    report[f"{name}/{batch.task}"] = float(term.detach()) * self._share(name, totals) / max(count, 1.0)
             for name, load in aux.loads.items():
                 loads[name] = loads.get(name, 0) + load
         report["gradient_norm"] = self.optimizer.step(self.config.rate(number))
         report["rate"] = self.config.rate(number)
         report["effective_experts"] = self._balance(loads)
         self._follow(number)
-        report["noisy_tokens"], report["text_tokens"] = totals.noisy, totals.text
+        report["noisy_tokens"], report["text_tokens"] = sum(b.noisy_tokens for b in todo), totals.text
         return dict(report)
+
+    def _share(self, name: str, totals: Totals) -> float:
+        """Return what a loss term was divided by."""
+        loss = self.config.loss
+        return totals.noisy if name == "flow" else max(totals.text, loss.least_text) / loss.text
 
     @torch.no_grad()
     def _balance(self, loads: dict[str, Tensor]) -> float:

@@ -1,0 +1,64 @@
+"""Files that others wrote load here, files written here load there, and logits agree."""
+
+import pathlib
+
+import pytest
+import torch
+from transformers import DeepseekV4ForCausalLM
+
+from builders import random_model, small_config
+from sancai.checkpoint.official import load_official, save_official
+from sancai.model import ModelConfig, Transformer
+from sancai.sequence import Text, pack
+from stock import stock_twin
+
+LENGTH = 150
+STOCK = small_config(
+    visual=None, compress_ratios=(0, 4, 128, 4), num_nextn_predict_layers=0, sliding_window=128, hidden_size=64,
+    head_dim=32, q_lora_rank=32, o_lora_rank=32, moe_intermediate_size=32, index_head_dim=16,
+)  # fmt: skip
+"""transformers reads DeepSeek's config.json only with ratios of 0, 4 and 128."""
+
+
+@pytest.fixture(scope="module")
+def ids() -> torch.Tensor:
+    return torch.randint(0, 64, (1, LENGTH), generator=torch.Generator().manual_seed(3))
+
+
+@torch.no_grad()
+def logits(model: Transformer, ids: torch.Tensor) -> torch.Tensor:
+    hidden = model(pack([[[Text(ids=ids[0].tolist())]]])).hidden
+    assert hidden is not None
+    return model.logits(hidden)
+
+
+@torch.no_grad()
+def stock_logits(model: DeepseekV4ForCausalLM, ids: torch.Tensor) -> torch.Tensor:
+    return model(ids).logits
+
+
+def test_what_transformers_saved_loads_here(tmp_path: pathlib.Path, ids: torch.Tensor) -> None:
+    config = small_config(visual=None)
+    stock = stock_twin(random_model(config, seed=4))
+    stock.save_pretrained(tmp_path)
+    ours = load_official(tmp_path, torch.float32)
+    assert ours.config.num_nextn_predict_layers == 0 and ours.config.compress_ratios == config.compress_ratios[:-1]
+    assert float((logits(ours, ids) - stock_logits(stock, ids)).abs().max()) <= 1e-4
+
+
+def test_what_is_saved_here_loads_in_transformers(tmp_path: pathlib.Path, ids: torch.Tensor) -> None:
+    save_official(tmp_path, STOCK, random_model(STOCK, seed=5).state_dict(), "bf16")
+    stock = DeepseekV4ForCausalLM.from_pretrained(tmp_path, dtype=torch.float32, attn_implementation="eager").eval()
+    ours = load_official(tmp_path, torch.float32)
+    assert float((logits(ours, ids) - stock_logits(stock, ids)).abs().max()) <= 1e-4
+
+
+@pytest.mark.parametrize("storage", ["fp8", "fp4"])
+def test_quantised_files_compute_what_their_numbers_say(
+    tmp_path: pathlib.Path, ids: torch.Tensor, storage: str
+) -> None:
+    config: ModelConfig = STOCK
+    save_official(tmp_path, config, random_model(config, seed=6).state_dict(), storage)
+    ours = load_official(tmp_path, torch.float32)
+    stock = stock_twin(ours)
+    assert float((logits(ours, ids) - stock_logits(stock, ids)).abs().max()) <= 1e-4

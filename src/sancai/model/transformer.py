@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sancai.errors import RequestError
+from sancai.errors import ConfigError, RequestError
 from sancai.model.block import Block, Pass, VisualBlock, run_block
 from sancai.model.cache import Cache, LayerCache, commit
-from sancai.model.config import ModelConfig
+from sancai.model.config import ModelConfig, VisualConfig
 from sancai.model.hyper_connection import HyperHead
 from sancai.model.initialise import initialise
 from sancai.model.layout import Layout, plan
@@ -93,6 +93,19 @@ class Transformer(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         """Return vocabulary scores (..., V) in fp32 of hidden (..., D)."""
         return F.linear(wide(hidden), self.head.weight)
+
+    def attach_visual(self, visual: VisualConfig, *, seed: int = 0) -> None:
+        """Give a text model a fresh visual half; what it computes for text stays the same, bit by bit.
+
+        Raises:
+            ConfigError: it has one already.
+        """
+        if self.visual is not None:
+            raise ConfigError("this model has a visual half already; export its text half first to begin anew")
+        self.config = replace(self.config, visual=visual)
+        self.visual = Visual(self.config, visual)
+        initialise(self.visual, self.config, seed)
+        self.visual.train(self.training)
 
     def export_text(self) -> dict[str, Tensor]:
         """Return the stock V4 half of the weights, by our names."""

@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "one answer, one picture and one clip with the shipped model",
     "train": "train a model from a recipe",
     "eval": "score a model by exact programs",
+    "convert": "write a model in DeepSeek's own layout: bf16, fp8 or fp4",
     "data": "prepare the character pack, look at samples",
     "doctor": "say what this machine can do",
 }

@@ -10,12 +10,14 @@ from safetensors.torch import load_file, save_file
 from builders import random_model, small_config
 from sancai.checkpoint import shards
 from sancai.checkpoint.config_file import official_config, parse_config
-from sancai.checkpoint.official import load_official, read_config, save_official
+from sancai.checkpoint.folder import save_model
+from sancai.checkpoint.official import convert, load_official, read_config, save_official
 from sancai.checkpoint.shards import INDEX, Shards
 from sancai.errors import CapacityError, CheckpointError
 from sancai.model import Transformer, named_config
 from sancai.ops.quantisation import dequantise_fp4, dequantise_fp8, quantise_fp4, quantise_fp8
 from sancai.sequence import Text, pack
+from sancai.tokenizer import Tokenizer
 
 CONFIG = small_config(
     visual=None, hidden_size=64, head_dim=32, q_lora_rank=32, o_lora_rank=32, moe_intermediate_size=32, o_groups=2,
@@ -79,6 +81,65 @@ def test_a_bf16_model_computes_close_to_the_wide_one(model: Transformer, tmp_pat
     assert narrow.layers[0].hc_attn.base.dtype == torch.float32
     wide = logits(load_official(tmp_path, torch.float32))
     assert float((logits(narrow) - wide).abs().mean()) < 0.1 * float(wide.std())
+
+
+# --- from one storage to another -------------------------------------------------------------------------
+
+
+def contents(folder: pathlib.Path) -> dict[str, bytes]:
+    with Shards(folder) as opened:
+        return {n: opened.read(n).contiguous().view(torch.uint8).numpy().tobytes() for n in opened.names}
+
+
+@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
+def test_converting_equals_saving(model: Transformer, tmp_path: pathlib.Path, storage: str) -> None:
+    wide, direct, converted = (tmp_path / n for n in ("wide", "direct", "converted"))
+    save_official(wide, CONFIG, model.state_dict(), "bf16")
+    save_official(direct, CONFIG, load_official(wide, torch.float32).state_dict(), storage)
+    convert(wide, converted, storage, 50_000)
+    assert contents(converted) == contents(direct)
+    assert read_config(converted) == CONFIG
+
+
+def test_what_is_stored_as_wanted_is_copied_byte_by_byte(model: Transformer, tmp_path: pathlib.Path) -> None:
+    save_official(tmp_path / "first", CONFIG, model.state_dict(), "fp4")
+    convert(tmp_path / "first", tmp_path / "second", "fp4", 30_000)
+    assert contents(tmp_path / "second") == contents(tmp_path / "first")
+
+
+def test_an_interrupted_conversion_goes_on_where_it_stopped(
+    model: Transformer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    save_official(source, CONFIG, model.state_dict(), "bf16")
+    told: list[int] = []
+
+    def stop(done: int) -> None:
+        told.append(done)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(source, target, "fp4", 40_000, stop)
+    finished = {f.name: f.stat().st_mtime_ns for f in target.glob("*.safetensors")}
+    assert len(finished) == 3 and not (target / INDEX).exists()
+    convert(source, target, "fp4", 40_000)
+    assert finished == {n: (target / n).stat().st_mtime_ns for n in finished}
+    convert(source, tmp_path / "whole", "fp4", 40_000)
+    assert contents(target) == contents(tmp_path / "whole")
+
+
+def test_a_multimodal_model_gives_its_text_half(tmp_path: pathlib.Path) -> None:
+    config = small_config(hidden_size=64, head_dim=32, q_lora_rank=32, o_lora_rank=32, moe_intermediate_size=32)
+    both = random_model(config, seed=5)
+    tokenizer = Tokenizer.train(["a few words", "and more"], 300)
+    save_model(tmp_path / "both", config, both.state_dict(), tokenizer, torch.bfloat16)
+    convert(tmp_path / "both", tmp_path / "text", "bf16")
+    text = load_official(tmp_path / "text", torch.float32)
+    assert text.visual is None
+    stored = both.export_text()["layers.2.attn.wq_a.weight"].to(torch.bfloat16).float()
+    assert torch.equal(text.layers[2].attn.wq_a.weight, stored)
+    assert (tmp_path / "text" / "tokenizer.json").is_file()
 
 
 # --- what does not fit -----------------------------------------------------------------------------------

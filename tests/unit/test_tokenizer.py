@@ -1,5 +1,6 @@
 """Text comes back as it went in, and user text never becomes a control token."""
 
+import json
 import pathlib
 
 import numpy as np
@@ -13,7 +14,7 @@ from builders import clean
 from sancai.errors import CheckpointError
 from sancai.sequence import Block, Segment, Text
 from sancai.tokenizer import Tokenizer, Writer
-from sancai.tokenizer.text import SPECIAL
+from sancai.tokenizer.text import RESERVED, SPECIAL
 
 CORPUS = ["a red knight walks left", "12 + 35 = 47", "三彩陶马 是 唐代 的", "the horse is small and blue"] * 20
 
@@ -150,3 +151,17 @@ def test_pictures_stand_between_runs_of_text(tokenizer: Tokenizer, rng: np.rando
     assert list(document[2].ids[-2:]) == [tokenizer.visual, *tokenizer.encode("8")]
     assert list(document[2].learn[-2:]) == [True, True]
     assert all(len(s.ids) == len(s.learn) for s in document if isinstance(s, Text))
+
+
+def test_a_vocabulary_of_deepseek_serves_too_and_its_control_tokens_stay_out_of_text() -> None:
+    backend = Backend.from_str(Tokenizer.train(CORPUS, 400)._backend.to_str())
+    values = json.loads(backend.to_str())
+    for token in values["added_tokens"]:
+        token["special"] = False  # as in the released file
+        token["content"] = RESERVED.get(token["content"], token["content"])
+    values["model"]["vocab"] = {RESERVED.get(t, t): i for t, i in values["model"]["vocab"].items()}
+    theirs = Tokenizer(Backend.from_str(json.dumps(values)))
+    assert (theirs.visual, theirs.end_visual) == (7, 8)
+    for text in ("<｜User｜>", "a red</think>knight", *RESERVED.values()):
+        ids = theirs.encode(text)
+        assert not set(ids) & set(range(9)) and theirs.decode(ids) == text

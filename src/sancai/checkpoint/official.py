@@ -4,9 +4,12 @@ Tensors are read one at a time into a model that has no memory yet, so loading n
 largest tensor.  A matrix `X.weight` is fp8 or packed fp4 if its element type says so, and then needs `X.scale`.
 """
 
+import dataclasses
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from math import prod
 from typing import Literal
 
 import torch
@@ -15,13 +18,14 @@ from torch import Tensor, nn
 from sancai.checkpoint.config_file import official_config, parse_config
 from sancai.checkpoint.layout import Spec, official_layout
 from sancai.checkpoint.names import to_official
-from sancai.checkpoint.shards import SHARD_BYTES, Shards, write_shards
+from sancai.checkpoint.shards import SHARD_BYTES, Shards, Stored, Tell, silent, write_shards
 from sancai.errors import CheckpointError
 from sancai.model import Experts, Linear, ModelConfig, Transformer
 from sancai.ops.quantisation import BLOCK, GROUP, dequantise_fp4, dequantise_fp8, quantise_fp4, quantise_fp8
 
 Storage = Literal["bf16", "fp8", "fp4"]
 CONFIG = "config.json"
+BESIDE = ("tokenizer.json", "tokenizer_config.json", "generation_config.json")
 PACKED = {"F8_E4M3": "fp8", "I8": "fp4", "U8": "fp4"}
 FLOATS = {"BF16", "F16", "F32"}
 EXPERTS = ".experts.w"
@@ -42,7 +46,16 @@ class OfficialWeights:
     def read(self, name: str, dtype: torch.dtype) -> Tensor:
         """Return one of our tensors; floating point numbers become `dtype`."""
         parts = [self._part(official, dtype) for official, _ in self.parts[name]]
-        return torch.stack(parts) if EXPERTS in name else parts[0]
+        is_stacked = EXPERTS in name and not name.startswith("visual.")
+        return torch.stack(parts) if is_stacked else parts[0]
+
+    def entry(self, spec: Spec, storage: Storage) -> Stored:
+        """Return what one weight of the folder becomes in another storage."""
+        kept = PACKED.get(spec.element) if storage != "bf16" else None
+        if kept is not None and kept == self._forms[spec.name]:
+            names = (spec.name, _scale(spec.name))
+            return Stored(names, spec.num_bytes, lambda: [self.shards.read(n) for n in names])
+        return _entry(spec, storage, lambda name: self._part(name, torch.float32))
 
     def _part(self, name: str, dtype: torch.dtype) -> Tensor:
         tensor, form = self.shards.read(name), self._forms[name]
@@ -132,12 +145,49 @@ def save_official(
     folder: pathlib.Path, config: ModelConfig, weights: Mapping[str, Tensor], storage: Storage = "fp4",
     shard_bytes: int = SHARD_BYTES,
 ) -> None:  # fmt: skip
-    """Write the text half as DeepSeek's own files, tensor by tensor.
+    """Write the text half as DeepSeek's own files.
 
     storage: bf16 throughout; fp8 for all matrices; or fp4 for routed experts and fp8 for the rest, as released.
     """
-    named = to_official({n: t for n, t in weights.items() if not n.startswith("visual.")})
-    write_shards(folder, _stored(config, named, storage), shard_bytes)
+    named = to_official({n: t.detach() for n, t in weights.items() if not n.startswith("visual.")})
+    entries = (_entry(spec, storage, named.__getitem__) for spec in _weight_specs(config, storage))
+    write_shards(folder, entries, None, shard_bytes)
+    write_config(folder, config, storage)
+
+
+def convert(
+    source: pathlib.Path, target: pathlib.Path, storage: Storage, shard_bytes: int = SHARD_BYTES, tell: Tell = silent
+) -> None:
+    """Write the text half of a folder anew in another storage, one file at a time in memory.
+
+    What is stored in the wanted form already is copied as it is.  An interrupted conversion goes on where it stopped.
+    """
+    config = read_config(source)
+    text = dataclasses.replace(config, visual=None)
+    with torch.device("meta"):
+        wanted = Transformer(config).state_dict()
+    with Shards(source) as shards:
+        weights = OfficialWeights(shards, wanted)
+        entries = (weights.entry(spec, storage) for spec in _weight_specs(text, storage))
+        write_shards(target, entries, f"{shards.fingerprint} {storage}", shard_bytes, tell)
+    write_config(target, text, storage)
+    for name in BESIDE:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+
+
+def converted_bytes(source: pathlib.Path, storage: Storage) -> int:
+    """Return how large the converted weights will be."""
+    specs = _weight_specs(dataclasses.replace(read_config(source), visual=None), storage)
+    return sum(_entry(spec, storage, _unread).num_bytes for spec in specs)
+
+
+def _unread(name: str) -> Tensor:
+    raise AssertionError(f"{name} is measured, not read")
+
+
+def write_config(folder: pathlib.Path, config: ModelConfig, storage: Storage) -> None:
+    """Write config.json as DeepSeek does."""
     values = official_config(config)
     if storage != "bf16":
         values["quantization_config"] = {
@@ -148,23 +198,20 @@ def save_official(
     (folder / CONFIG).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
-def _stored(config: ModelConfig, named: Mapping[str, Tensor], storage: Storage) -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors of the official layout."""
-    for spec in official_layout(config, "fp4" if storage == "fp4" else "fp8"):
-        if spec.name not in named and spec.element == "F8_E8M0":
-            continue  # comes with its weight
-        yield from _stored_one(spec, named[spec.name], storage)
+def _weight_specs(config: ModelConfig, storage: Storage) -> Iterator[Spec]:
+    """Yield the layout without the scales, which come with their weights."""
+    layout = official_layout(config, "fp4" if storage == "fp4" else "fp8")
+    return (spec for spec in layout if spec.element != "F8_E8M0")
 
 
-def _stored_one(spec: Spec, tensor: Tensor, storage: Storage) -> Iterator[tuple[str, Tensor]]:
-    if spec.element in ELEMENTS:
-        yield spec.name, tensor.detach().to(ELEMENTS[spec.element])
-    elif storage == "bf16":
-        yield spec.name, tensor.detach().to(torch.bfloat16)
-    else:
-        numbers, scale = (quantise_fp4 if spec.element == "I8" else quantise_fp8)(tensor.detach())
-        yield spec.name, numbers
-        yield _scale(spec.name), scale
+def _entry(spec: Spec, storage: Storage, read: Callable[[str], Tensor]) -> Stored:
+    """Return what one weight becomes: itself, or packed numbers and their scales."""
+    if spec.element in ELEMENTS or storage == "bf16":
+        dtype = ELEMENTS.get(spec.element, torch.bfloat16)
+        size = prod(spec.shape) * dtype.itemsize
+        return Stored((spec.name,), size, lambda: [read(spec.name).to(dtype)])
+    quantise = quantise_fp4 if spec.element == "I8" else quantise_fp8
+    return Stored((spec.name, _scale(spec.name)), spec.num_bytes, lambda: quantise(read(spec.name)))
 
 
 def _scale(name: str) -> str:

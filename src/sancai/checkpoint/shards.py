@@ -1,10 +1,12 @@
 """Safetensors files of one folder as one set of tensors, read one at a time, written as a whole or not at all."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
@@ -17,6 +19,11 @@ from sancai.errors import CapacityError, CheckpointError
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 SHARD_BYTES = 4 * 2**30
+Tell = Callable[[int], None]
+
+
+def silent(done: int) -> None:
+    """Tell nothing."""
 
 
 class Shards:
@@ -39,6 +46,13 @@ class Shards:
     @property
     def names(self) -> set[str]:
         return set(self.files)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this folder's contents from another's, by its files' names, sizes and times."""
+        facts = [(f, (self.folder / f).stat()) for f in sorted(set(self.files.values()))]
+        text = repr([(str(self.folder.resolve()), f, s.st_size, s.st_mtime_ns) for f, s in facts])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return a tensor's shape without reading it."""
@@ -95,51 +109,80 @@ def _files(folder: pathlib.Path) -> dict[str, str]:
         ) from error
 
 
-def write_shards(
-    folder: pathlib.Path, tensors: Iterable[tuple[str, Tensor]], shard_bytes: int = SHARD_BYTES
-) -> dict[str, str]:
-    """Write tensors as they come into files of about `shard_bytes`; the index comes last, so that a folder with
-    an index is whole.
+@dataclass(frozen=True)
+class Stored:
+    """One entry to be written: its tensors by name, read when its file's turn comes, and their size in bytes."""
 
-    Returns:
-        Which file holds each tensor.
+    names: tuple[str, ...]
+    num_bytes: int
+    read: Callable[[], Sequence[Tensor]]
+
+
+def write_shards(
+    folder: pathlib.Path,
+    entries: Iterable[Stored],
+    origin: str | None,
+    shard_bytes: int = SHARD_BYTES,
+    tell: Tell = silent,
+) -> None:
+    """Write entries into files of about `shard_bytes`; the index comes last, so that a folder with an index is whole.
+
+    Args:
+        origin: says where the numbers come from; a file that an interrupted run of the same origin finished stays.
+            None writes everything anew.
+        tell: called with the bytes done after each file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INDEX).unlink(missing_ok=True)
     weight_map: dict[str, str] = {}
     total = 0
-    for number, shard in enumerate(_grouped(tensors, shard_bytes), 1):
+    for number, group in enumerate(_grouped(entries, shard_bytes), 1):
         name = f"model-{number:05d}.safetensors"
-        _write(folder / name, shard)
-        weight_map |= dict.fromkeys(shard, name)
-        total += sum(t.numel() * t.element_size() for t in shard.values())
+        names = [n for entry in group for n in entry.names]
+        if not _is_finished(folder / name, names, origin):
+            tensors = {n: t for entry in group for n, t in zip(entry.names, entry.read(), strict=True)}
+            _write(folder / name, tensors, origin)
+        weight_map |= dict.fromkeys(names, name)
+        total += sum(entry.num_bytes for entry in group)
+        tell(total)
     text = json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}, indent=1)
     partial = folder / (INDEX + ".partial")
     partial.write_text(text + "\n", encoding="utf-8")
     os.replace(partial, folder / INDEX)
-    return weight_map
 
 
-def _grouped(tensors: Iterable[tuple[str, Tensor]], most: int) -> Iterator[dict[str, Tensor]]:
-    """Yield tensors in groups of at most `most` bytes, at least one a group."""
-    group: dict[str, Tensor] = {}
+def _grouped(entries: Iterable[Stored], most: int) -> Iterator[list[Stored]]:
+    """Yield entries in groups of at most `most` bytes, at least one a group."""
+    group: list[Stored] = []
     size = 0
-    for name, tensor in tensors:
-        count = tensor.numel() * tensor.element_size()
-        if group and size + count > most:
+    for entry in entries:
+        if group and size + entry.num_bytes > most:
             yield group
-            group, size = {}, 0
-        group[name] = tensor.contiguous()
-        size += count
+            group, size = [], 0
+        group.append(entry)
+        size += entry.num_bytes
     if group:
         yield group
 
 
-def _write(path: pathlib.Path, tensors: dict[str, Tensor]) -> None:
+def _is_finished(path: pathlib.Path, names: Sequence[str], origin: str | None) -> bool:
+    """Return whether an earlier run of the same origin finished this file."""
+    if origin is None or not path.is_file():
+        return False
+    try:
+        with safe_open(path, framework="pt", device="cpu") as handle:
+            return (handle.metadata() or {}).get("origin") == origin and set(handle.keys()) == set(names)
+    except (SafetensorError, OSError):
+        return False
+
+
+def _write(path: pathlib.Path, tensors: dict[str, Tensor], origin: str | None) -> None:
     """Write one file beside its place, then put it there."""
     partial = path.with_name(path.name + ".partial")
     try:
-        save_file(tensors, partial, metadata={"format": "pt"})
+        whole = {n: t.contiguous() for n, t in tensors.items()}
+        save_file(whole, partial, metadata={"format": "pt"} | ({"origin": origin} if origin else {}))
+        partial.chmod(0o644)
         os.replace(partial, path)
     except (OSError, SafetensorError) as error:
         raise CapacityError(

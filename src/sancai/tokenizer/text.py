@@ -1,5 +1,6 @@
 """Byte-level BPE with DeepSeek-V4's control tokens (a thin face over Hugging Face `tokenizers`)."""
 
+import json
 import pathlib
 import re
 from collections.abc import Iterable, Sequence
@@ -17,8 +18,10 @@ USER = "<｜User｜>"
 ASSISTANT = "<｜Assistant｜>"
 THINK, END_THINK = "<think>", "</think>"
 VISUAL, END_VISUAL = "<｜visual｜>", "<｜end▁of▁visual｜>"
-"""`<｜visual｜>` and a number of frames announce a block, as V4's reserved span tokens would."""
+"""`<｜visual｜>` and a number of frames announce a block."""
 SPECIAL = (BOS, EOS, PAD, USER, ASSISTANT, THINK, END_THINK, VISUAL, END_VISUAL)
+RESERVED = {VISUAL: "<|place_holder_mm_span_0021|>", END_VISUAL: "<|place_holder_mm_span_0022|>"}
+"""What announces a block where the vocabulary is DeepSeek-V4's own: its first two reserved multimodal tokens."""
 
 
 def find_words(text: str) -> list[str]:
@@ -31,12 +34,13 @@ class Tokenizer:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        backend.encode_special_tokens = True  # written out in a text, control tokens are plain text
-        missing = [s for s in SPECIAL if backend.token_to_id(s) is None]
+        self._plain = _without_control_tokens(backend)
+        names = [RESERVED[s] if s in RESERVED and backend.token_to_id(s) is None else s for s in SPECIAL]
+        missing = [s for s in names if backend.token_to_id(s) is None]
         if missing:
             raise CheckpointError(f"the tokenizer lacks the control tokens {missing}; take the one beside the weights")
-        self.bos, self.eos, self.pad, self.user, self.assistant = (self.id_of(s) for s in SPECIAL[:5])
-        self.think, self.end_think, self.visual, self.end_visual = (self.id_of(s) for s in SPECIAL[5:])
+        self.bos, self.eos, self.pad, self.user, self.assistant = (self.id_of(s) for s in names[:5])
+        self.think, self.end_think, self.visual, self.end_visual = (self.id_of(s) for s in names[5:])
 
     @property
     def vocab_size(self) -> int:
@@ -48,7 +52,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of plain text; control tokens written out in it stay plain text."""
-        return self._backend.encode(text, add_special_tokens=False).ids
+        return self._plain.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, without control tokens."""
@@ -86,3 +90,14 @@ class Tokenizer:
         )
         backend.train_from_iterator(texts, trainer)
         return Tokenizer(backend)
+
+
+def _without_control_tokens(backend: Backend) -> Backend:
+    """Return what encodes plain text: control tokens written out in it stay plain text.
+
+    DeepSeek's tokenizer does not mark `<｜User｜>` and its kin as special, so they have to be taken out.
+    """
+    if all(token.special for token in backend.get_added_tokens_decoder().values()):
+        backend.encode_special_tokens = True
+        return backend
+    return Backend.from_str(json.dumps(json.loads(backend.to_str()) | {"added_tokens": []}))

@@ -1,0 +1,59 @@
+"""`sancai convert`: a model folder in another storage, official files included."""
+
+import pathlib
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from sancai.commands.options import give, parse
+from sancai.errors import CheckpointError
+
+STORAGE = {"official-bf16": "bf16", "official-fp8": "fp8", "official-fp4": "fp4"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions:
+    """Write the text half of a model in DeepSeek's own layout: from DeepSeek's, transformers' or Sancai's folder."""
+
+    source: tyro.conf.Positional[pathlib.Path]
+    """Model folder: config.json and safetensors, in one file or many with an index."""
+    out: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder to write."""
+    to: Literal["official-bf16", "official-fp8", "official-fp4"] = "official-bf16"
+    """bf16 throughout (opens in transformers); fp8 matrices; or fp8 with routed experts in fp4, as released."""
+    shard_gib: float = 4.0
+    """Largest size of one file."""
+    force: bool = False
+    """Replace a finished model in the folder."""
+
+
+def run(arguments: list[str]) -> None:
+    """Convert; the same command goes on where an interrupted one stopped."""
+    options = parse("convert", ConvertOptions, arguments)
+    if options.shard_gib <= 0:
+        raise CheckpointError(f"--shard-gib is {options.shard_gib}; choose a number above 0, for example 4")
+    if options.source.resolve() == options.out.resolve():
+        raise CheckpointError("source and target are the same folder; name another with -o")
+    from sancai import checkpoint
+
+    if (options.out / checkpoint.INDEX).is_file() and not options.force:
+        raise CheckpointError(f"{options.out} holds a finished model; name another folder or pass --force")
+    _convert(checkpoint, options)
+    give(str(options.out))
+
+
+def _convert(checkpoint: Any, options: ConvertOptions) -> None:
+    """Convert with a bar of the bytes done, on a terminal."""
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        total = checkpoint.converted_bytes(options.source, STORAGE[options.to])
+        task = bar.add_task("converting", total=total)
+        checkpoint.convert(
+            options.source, options.out, STORAGE[options.to], round(options.shard_gib * 2**30),
+            lambda done: bar.update(task, completed=done),
+        )  # fmt: skip

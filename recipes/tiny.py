@@ -43,7 +43,7 @@ def pretrain(pack: str = "packs/characters") -> TrainConfig:
         samples=SampleConfig(image_copies=1, questions=5),
         optimizer=OptimizerConfig(lr=1e-2, adamw_lr=6e-3),
         loss=LossConfig(shift=4.0, bias_step=0.01, balance=3e-3),
-        steps=3600,
+        steps=3350,
         warmup_steps=30,
         decay_share=0.45,
         ema=0.998,

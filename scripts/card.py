@@ -10,14 +10,14 @@ import sys
 from sancai.telemetry import read_metrics
 
 CURVES = ("flow/image", "flow/video", "text/look", "text/arithmetic")
-POINTS = (50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950)
-SPAN = 20
+ROWS = 12
+SPAN = 40
 
 
 def curve_table(metrics: list[dict]) -> str:
     """Return the losses around some steps, each a mean over the steps before."""
     lines = ["| step | " + " | ".join(CURVES) + " |", "| ---: |" + " ---: |" * len(CURVES)]
-    for point in (p for p in POINTS if p <= len(metrics)):
+    for point in (len(metrics) * n // ROWS for n in range(1, ROWS + 1)):
         near = metrics[max(point - SPAN, 0) : point]
         cells = []
         for name in CURVES:

@@ -3,10 +3,12 @@
 from sancai.checkpoint.folder import TOKENIZER, WEIGHTS, load_config, load_model, load_weights, read_weights, save_model
 from sancai.checkpoint.official import convert, converted_bytes, load_official, read_config, save_official
 from sancai.checkpoint.shards import INDEX
+from sancai.checkpoint.sizes import Sizes, measure
 from sancai.checkpoint.state import load_state, newest_state, save_state
 
 __all__ = [
     "INDEX", "TOKENIZER", "WEIGHTS",
+    "Sizes", "measure",
     "convert", "converted_bytes", "load_config", "load_model", "load_official", "load_state", "load_weights",
     "newest_state", "read_config", "read_weights", "save_model", "save_official", "save_state",
 ]  # fmt: skip

@@ -1,16 +1,40 @@
-"""`sancai doctor`: what this machine can do, in one paste-able block."""
+"""`sancai doctor`: what this machine can do, and whether a released model would fit some chips."""
 
 import platform
 import sys
+from dataclasses import dataclass
 
-from sancai.commands.options import give
+from sancai.commands.options import give, parse
+from sancai.errors import RequestError
+
+LENGTHS = (4096, 32768, 131072, 1048576)
+HEADROOM = 0.9
+"""Share of memory that weights and cache may take; the rest is for what is computed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions:
+    """Say what this machine can do; with --model, how large a released model is and whether it fits."""
+
+    model: str | None = None
+    """`v4-flash`, `v4-flash-base`, `v4-pro` or `v4-pro-base`: sizes from the published layout."""
+    chips: str | None = None
+    """Machine to fit it on, such as `16xascend-910c`."""
 
 
 def run(arguments: list[str]) -> None:
+    """Print one paste-able block."""
+    options = parse("doctor", DoctorOptions, arguments)
+    if options.model is None:
+        if options.chips is not None:
+            raise RequestError("--chips needs --model, for example --model v4-flash --chips 16xascend-910c")
+        _here()
+    else:
+        _fit(options.model, options.chips)
+
+
+def _here() -> None:
     """Print versions, the device and whether the shipped model draws."""
-    if arguments:
-        give("usage: sancai doctor")
-        return
     import torch
 
     from sancai import __version__, api
@@ -28,3 +52,32 @@ def run(arguments: list[str]) -> None:
     events = list(model.generate(Request(kind="image", prompt="a man", steps=1)))
     drawn = next(e for e in events if isinstance(e, Clip))
     give(f"drawing  works ({drawn.frames.shape[1]}×{drawn.frames.shape[2]})")
+
+
+def _fit(name: str, chips: str | None) -> None:
+    """Print the sizes of a released model, and how many sequences fit beside its weights."""
+    from sancai.checkpoint import measure
+    from sancai.device import parse_machine
+    from sancai.model import named_config
+
+    machine = parse_machine(chips) if chips else None
+    sizes = measure(named_config(name), "fp8" if name.endswith("-base") else "fp4")
+    give(
+        f"model    {name}: {sizes.parameters / 1e9:,.1f}B parameters with MTP, {sizes.active / 1e9:.2f}B active a token"
+    )
+    give(f"weights  {sizes.weight_bytes:,} bytes ({sizes.weight_bytes / 2**30:,.1f} GiB)")
+    give(f"cache    {sizes.cache_bytes_per_token:,.0f} bytes a token, fp8 rows and fp4 index keys")
+    for length in LENGTHS:
+        give(f"         {sizes.cache_bytes(length) / 2**20:>9,.1f} MiB at {length:,} tokens")
+    if machine is None:
+        return
+    room = machine.memory_bytes * HEADROOM - sizes.weight_bytes
+    told = f"{machine.count} × {machine.chip.name}, {machine.memory_bytes / 1e9:,.0f} GB together"
+    give(f"chips    {told} (memory: confidence {machine.chip.confidence}), {HEADROOM:.0%} for weights and cache")
+    if room < sizes.cache_bytes(LENGTHS[0]):
+        least = -(-sizes.weight_bytes // round(machine.chip.memory_gb * 10**9 * HEADROOM)) + 1
+        give(f"fits     no: {-room / 1e9:,.1f} GB short; take about {least} of these chips")
+        return
+    give("fits     yes, weights alone split over all chips; sequences at once:")
+    for length in LENGTHS:
+        give(f"         {int(room // sizes.cache_bytes(length)):>9,} of {length:,} tokens")

@@ -1,5 +1,8 @@
-"""The machine."""
+"""The machine, and published facts of other machines."""
 
+from sancai.device.chips import CHIPS, Chip, Machine, parse_machine
 from sancai.device.platform import Platform, current, peak_memory_bytes, synchronize
 
-__all__ = ["Platform", "current", "peak_memory_bytes", "synchronize"]
+__all__ = [
+    "CHIPS", "Chip", "Machine", "Platform", "current", "parse_machine", "peak_memory_bytes", "synchronize",
+]  # fmt: skip

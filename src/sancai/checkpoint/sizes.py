@@ -1,0 +1,77 @@
+"""How large a DeepSeek-V4 model is: parameters, bytes of its files, bytes of its cache.
+
+The cache is what a serving layout keeps (V4 report, section 3.5): a row of fp8 numbers with bf16 rotary
+channels and one scale for 64 numbers, padded to 8 bytes; index keys in fp4 with one scale for 32.
+"""
+
+import re
+from dataclasses import dataclass
+from math import prod
+
+from sancai.checkpoint.layout import Experts, Spec, official_layout
+from sancai.model import CSA_RATIO, ModelConfig
+
+_EXPERT = re.compile(r"\.ffn\.experts\.\d+\.")
+_COUNTED_OUT = (".scale", ".tid2eid", ".gate.bias")
+SCALE_GROUP, INDEX_GROUP, ROW_MULTIPLE = 64, 32, 8
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of a text model.
+
+    parameters: all, with the MTP block.  backbone: without it.  active: read for one token, without the input
+    embedding and the MTP block.  weight_bytes: of the official files.
+    """
+
+    config: ModelConfig
+    parameters: int
+    backbone: int
+    active: int
+    weight_bytes: int
+
+    def cache_bytes(self, tokens: int) -> int:
+        """Return what one sequence of `tokens` tokens keeps."""
+        c = self.config
+        ratios = c.compress_ratios[: c.num_hidden_layers]
+        row, key = row_bytes(c), c.index_head_dim // 2 + c.index_head_dim // INDEX_GROUP
+        grows = sum((tokens // r) * (row + (key if r == CSA_RATIO else 0)) for r in ratios if r)
+        return grows + len(ratios) * min(tokens, c.sliding_window) * row
+
+    @property
+    def cache_bytes_per_token(self) -> float:
+        """What each further token of a long sequence adds."""
+        c = self.config
+        row, key = row_bytes(c), c.index_head_dim // 2 + c.index_head_dim // INDEX_GROUP
+        ratios = c.compress_ratios[: c.num_hidden_layers]
+        return sum((row + (key if r == CSA_RATIO else 0)) / r for r in ratios if r)
+
+
+def row_bytes(config: ModelConfig) -> int:
+    """Return the bytes of one cached key: fp8 numbers, bf16 rotary channels, scales, padding."""
+    plain = config.head_dim - config.qk_rope_head_dim
+    size = plain + 2 * config.qk_rope_head_dim + -(-plain // SCALE_GROUP)
+    return -(-size // ROW_MULTIPLE) * ROW_MULTIPLE
+
+
+def measure(config: ModelConfig, experts: Experts = "fp4") -> Sizes:
+    """Return the sizes of an architecture, from the layout of its files alone."""
+    total = backbone = active = weight_bytes = 0
+    share = config.num_experts_per_tok / config.n_routed_experts
+    for spec in official_layout(config, experts):
+        weight_bytes += spec.num_bytes
+        count = _numbers(spec)
+        total += count
+        if spec.name.startswith("mtp."):
+            continue
+        backbone += count
+        if spec.name != "embed.weight":
+            active += round(count * share) if _EXPERT.search(spec.name) else count
+    return Sizes(config, total, backbone, active, weight_bytes)
+
+
+def _numbers(spec: Spec) -> int:
+    """Return how many parameters a tensor holds: two in a byte of fp4, none in scales and tables."""
+    if spec.name.endswith(_COUNTED_OUT):
+        return 0
+    return prod(spec.shape) * (2 if spec.element == "I8" else 1)

@@ -1,0 +1,60 @@
+"""Sizes from formulas are the published ones."""
+
+import pytest
+
+from builders import small_config
+from sancai.checkpoint.sizes import measure, row_bytes
+from sancai.cli import main
+from sancai.model import Transformer, named_config
+
+V32_BYTES_PER_TOKEN = 61 * (656 + 132)
+"""DeepSeek-V3.2: 61 layers of a latent and an index key."""
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "whole", "active", "smaller"),
+    [("v4-flash", 284.33, 290.94, 13.27, 13.67), ("v4-pro", 1573.0, 1598.8, 48.85, 9.55)],
+)
+def test_released_models(name: str, backbone: float, whole: float, active: float, smaller: float) -> None:
+    sizes = measure(named_config(name))
+    assert sizes.backbone / 1e9 == pytest.approx(backbone, rel=1e-4)
+    assert sizes.parameters / 1e9 == pytest.approx(whole, rel=1e-4)
+    assert sizes.active / 1e9 == pytest.approx(active, rel=1e-3)
+    million = 2**20
+    assert million * V32_BYTES_PER_TOKEN / sizes.cache_bytes(million) == pytest.approx(smaller, rel=1e-3)
+    assert sizes.cache_bytes_per_token == pytest.approx({"v4-flash": 3514, "v4-pro": 5031}[name], rel=1e-3)
+
+
+def test_a_row_is_as_published() -> None:
+    assert row_bytes(named_config("v4-flash")) == 584
+
+
+def test_parameters_are_those_of_the_model() -> None:
+    config = small_config(visual=None)
+    assert measure(config, "fp8").parameters == sum(p.numel() for p in Transformer(config).parameters())
+
+
+def test_the_window_stops_growing_and_entries_do_not() -> None:
+    sizes = measure(named_config("v4-flash"))
+    short, window = sizes.cache_bytes(64), sizes.cache_bytes(128)
+    assert 0 < short < window < sizes.cache_bytes(4096)
+    assert sizes.cache_bytes(2**20) - sizes.cache_bytes(2**19) == pytest.approx(2**19 * sizes.cache_bytes_per_token)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--model", "v4-flash", "--chips", "16xascend-910c"], 0, ["290.9B", "13.27B active", "fits     yes", "16 × ascend-910c"]),
+        (["--model", "v4-pro", "--chips", "2xnvidia-h200"], 0, ["864,704,792,696 bytes", "fits     no", "take about 8"]),
+        (["--model", "v4-flash-base"], 0, ["bytes a token", "1,048,576 tokens"]),
+        (["--model", "v5"], 1, ["v4-flash-base"]),
+        (["--model", "v4-pro", "--chips", "3xtoaster"], 1, ["COUNTxCHIP"]),
+        (["--chips", "1xmetax-c500"], 1, ["needs --model"]),
+    ],
+)  # fmt: skip
+def test_doctor_tells_what_fits(
+    arguments: list[str], code: int, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", *arguments]) == code
+    told = capsys.readouterr()
+    assert all(word in told.out + told.err for word in words), told.out + told.err

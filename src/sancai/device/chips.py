@@ -24,9 +24,9 @@ CHIPS = {
     for c in (
         Chip("ascend-910b2", 64, "A"), Chip("ascend-910b3", 64, "A"), Chip("ascend-910b4", 64, "A"),
         Chip("ascend-910c", 128, "A"), Chip("ascend-950pr", 128, "B"), Chip("ascend-950dt", 144, "C"),
-        Chip("cambricon-mlu370-x8", 48, "B"), Chip("moore-threads-s4000", 48, "B"), Chip("moore-threads-s5000", 80, "C"),
-        Chip("metax-c500", 64, "B"), Chip("metax-c600", 144, "C"), Chip("nvidia-h20", 96, "B"),
-        Chip("nvidia-h100", 80, "A"), Chip("nvidia-h200", 141, "A"),
+        Chip("cambricon-mlu370-x8", 48, "B"), Chip("moore-threads-s4000", 48, "B"),
+        Chip("moore-threads-s5000", 80, "C"), Chip("metax-c500", 64, "B"), Chip("metax-c600", 144, "C"),
+        Chip("nvidia-h20", 96, "B"), Chip("nvidia-h100", 80, "A"), Chip("nvidia-h200", 141, "A"),
     )
 }  # fmt: skip
 

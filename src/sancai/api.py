@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sancai import media
-from sancai.checkpoint import load_model
+from sancai.checkpoint import open_model
 from sancai.device import current
 from sancai.engine import Clip, Engine, Event, Progress, Request, TextDelta, ThinkingDelta
 from sancai.errors import CheckpointError, MediaError, RequestError
@@ -17,6 +17,7 @@ from sancai.tokenizer import find_words
 
 MODELS = pathlib.Path(__file__).parent / "models"
 SHIPPED = "tiny"
+WORDS = "words.json"
 FPS = 8.0
 Picture = str | pathlib.Path | np.ndarray
 OnStep = Callable[[int, int], None]
@@ -112,7 +113,7 @@ class Sancai:
 
     def chat(self, prompt: str, *, pictures: Sequence[Picture] = (), **options: Any) -> Answer:
         """Answer a question, about pictures if given.  Options: think, max_tokens, temperature, seed."""
-        request = Request(kind="chat", prompt=prompt.lower().strip(), pictures=self._pictures(pictures), **options)
+        request = Request(kind="chat", prompt=self._prompt(prompt), pictures=self._pictures(pictures), **options)
         text, thinking, films = "", "", []
         for event in self.generate(request):
             if isinstance(event, TextDelta):
@@ -132,7 +133,7 @@ class Sancai:
 
     def unknown_words(self, prompt: str) -> list[str]:
         """Return the words of a prompt that the model has never seen in training."""
-        path = self.folder / "words.json"
+        path = self.folder / WORDS
         if not path.is_file():
             return []
         known = set(json.loads(path.read_text(encoding="utf-8")))
@@ -140,7 +141,7 @@ class Sancai:
 
     def _film(self, kind: Any, prompt: str, on_step: OnStep | None, options: dict[str, Any]) -> Film:
         options = dict(options, pictures=self._pictures(options.get("pictures", ())))
-        request = Request(kind=kind, prompt=prompt.lower().strip(), **options)
+        request = Request(kind=kind, prompt=self._prompt(prompt), **options)
         told = {n: getattr(request, n) for n in ("kind", "seed", "steps", "guidance")}
         for event in self.generate(request):
             if isinstance(event, Progress) and on_step:
@@ -148,6 +149,10 @@ class Sancai:
             elif isinstance(event, Clip):
                 return Film(event.frames, {"prompt": prompt, **told, "model": self.folder.name})
         raise AssertionError("a drawing request ended without a clip")
+
+    def _prompt(self, text: str) -> str:
+        """Return a prompt as the model was taught: one that lists its words knows them in lower case only."""
+        return text.strip().lower() if (self.folder / WORDS).is_file() else text.strip()
 
     def _pictures(self, pictures: Sequence[Picture]) -> list[np.ndarray]:
         return [p if isinstance(p, np.ndarray) else media.read_picture(p) for p in pictures]
@@ -157,11 +162,11 @@ def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto") -> Sancai:
     """Load the shipped model by name, or a model folder.
 
     Args:
-        name: `tiny`, or the path of a folder with config.json, model.safetensors and tokenizer.json.
+        name: `tiny`, or the path of a model folder: Sancai's, DeepSeek-V4's or one that transformers saved.
         device: `auto`, `cpu`, or a device type of this machine.
     """
     folder = MODELS / name if str(name) == SHIPPED else pathlib.Path(name)
     if not folder.is_dir():
         raise CheckpointError(f"no model {str(name)!r}; use {SHIPPED!r} or the path of a model folder")
-    model, tokenizer = load_model(folder)
+    model, tokenizer = open_model(folder)
     return Sancai(Engine(model, tokenizer, current(device)), folder)

@@ -1,5 +1,6 @@
 """Official folders: every layout round-trips, what does not fit is named, half a folder never looks whole."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -7,13 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import sancai
 from builders import random_model, small_config
 from sancai.checkpoint import shards
 from sancai.checkpoint.config_file import official_config, parse_config
 from sancai.checkpoint.folder import save_model
 from sancai.checkpoint.official import convert, load_official, read_config, save_official
 from sancai.checkpoint.shards import INDEX, Shards
-from sancai.errors import CapacityError, CheckpointError
+from sancai.errors import CapacityError, CheckpointError, RequestError
 from sancai.model import Transformer, named_config
 from sancai.ops.quantisation import dequantise_fp4, dequantise_fp8, quantise_fp4, quantise_fp8
 from sancai.sequence import Text, pack
@@ -140,6 +142,17 @@ def test_a_multimodal_model_gives_its_text_half(tmp_path: pathlib.Path) -> None:
     stored = both.export_text()["layers.2.attn.wq_a.weight"].to(torch.bfloat16).float()
     assert torch.equal(text.layers[2].attn.wq_a.weight, stored)
     assert (tmp_path / "text" / "tokenizer.json").is_file()
+
+
+def test_an_official_folder_answers_and_says_that_it_cannot_draw(tmp_path: pathlib.Path) -> None:
+    config = dataclasses.replace(CONFIG, vocab_size=300)
+    save_official(tmp_path, config, random_model(config, seed=6).state_dict(), "fp4")
+    Tokenizer.train(["what is this?", "a model"], 300).save(tmp_path / "tokenizer.json")
+    model = sancai.load(tmp_path)
+    first, again = (model.chat("What is THIS?", max_tokens=5).text for _ in range(2))
+    assert first == again
+    with pytest.raises(RequestError, match="text only"):
+        model.image("a knight")
 
 
 # --- what does not fit -----------------------------------------------------------------------------------

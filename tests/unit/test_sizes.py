@@ -44,7 +44,7 @@ def test_the_window_stops_growing_and_entries_do_not() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--model", "v4-flash", "--chips", "16xascend-910c"], 0, ["290.9B", "13.27B", "fits     yes", "16 × ascend-910c"]),
+        (["--model", "v4-flash", "--chips", "16xascend-910c"], 0, ["290.9B", "13.27B", "fits     yes", "16 × ascend"]),
         (["--model", "v4-pro", "--chips", "2xnvidia-h200"], 0, ["864,704,792,696", "fits     no", "take about 8"]),
         (["--model", "v4-flash-base"], 0, ["bytes a token", "1,048,576 tokens"]),
         (["--model", "v5"], 1, ["v4-flash-base"]),

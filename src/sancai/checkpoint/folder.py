@@ -58,17 +58,23 @@ def load_config(folder: pathlib.Path) -> ModelConfig:
 
 
 def load_model(folder: pathlib.Path) -> tuple[Transformer, Tokenizer]:
-    """Read a model folder into a Transformer with fp32 weights and its tokenizer."""
+    """Read one of our model folders into a Transformer with fp32 weights and its tokenizer."""
     config = load_config(folder)
+    tokenizer = load_tokenizer(folder, config)
+    model = Transformer(config)
+    load_weights(model, read_weights(folder / WEIGHTS), folder / WEIGHTS)
+    return model.eval(), tokenizer
+
+
+def load_tokenizer(folder: pathlib.Path, config: ModelConfig) -> Tokenizer:
+    """Read the tokenizer of a folder; it may not know more tokens than the model."""
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     if tokenizer.vocab_size > config.vocab_size:
         raise CheckpointError(
             f"the tokenizer in {folder} has {tokenizer.vocab_size} tokens, the model {config.vocab_size}; "
             "take both from the same release"
         )
-    model = Transformer(config)
-    load_weights(model, read_weights(folder / WEIGHTS), folder / WEIGHTS)
-    return model.eval(), tokenizer
+    return tokenizer
 
 
 def read_weights(path: pathlib.Path) -> dict[str, Tensor]:

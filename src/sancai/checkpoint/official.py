@@ -16,12 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from sancai.checkpoint.config_file import official_config, parse_config
+from sancai.checkpoint.folder import load_model, load_tokenizer
 from sancai.checkpoint.layout import Spec, official_layout
 from sancai.checkpoint.names import to_official
 from sancai.checkpoint.shards import SHARD_BYTES, Shards, Stored, Tell, silent, write_shards
 from sancai.errors import CheckpointError
 from sancai.model import Experts, Linear, ModelConfig, Transformer
 from sancai.ops.quantisation import BLOCK, GROUP, dequantise_fp4, dequantise_fp8, quantise_fp4, quantise_fp8
+from sancai.tokenizer import Tokenizer
 
 Storage = Literal["bf16", "fp8", "fp4"]
 CONFIG = "config.json"
@@ -128,6 +130,21 @@ def load_official(folder: pathlib.Path, dtype: torch.dtype = torch.bfloat16) -> 
             _put(model, name, weights.read(name, dtype if name in narrow else torch.float32))
     model.compute_dtype = dtype
     return model.eval()
+
+
+def open_model(folder: pathlib.Path) -> tuple[Transformer, Tokenizer]:
+    """Load any model folder with its tokenizer: ours in fp32, DeepSeek's and transformers' in bf16."""
+    if is_official(folder):
+        return load_official(folder), load_tokenizer(folder, read_config(folder))
+    return load_model(folder)
+
+
+def is_official(folder: pathlib.Path) -> bool:
+    """Return whether a folder is DeepSeek's or transformers': their config.json names a kind of model."""
+    try:
+        return "model_type" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def read_config(folder: pathlib.Path) -> ModelConfig:

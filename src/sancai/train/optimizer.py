@@ -88,7 +88,7 @@ class Optimizer:
 
     def _step_shape(self, names: list[str], lr: float, mu: float) -> None:
         """Update all matrices of one shape together."""
-        parameters = [self.matrices[n] for n in names]
+        parameters: list[Tensor] = [self.matrices[n] for n in names]
         grads = [p.grad for p in parameters if p.grad is not None]
         buffers = [self.momentum[n] for n in names]
         torch._foreach_mul_(buffers, mu)

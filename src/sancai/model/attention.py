@@ -70,7 +70,7 @@ class Attention(nn.Module):
     def close(self, out: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Turn the output (B, T, H, K) back to position zero and project it to (B, T, D)."""
         grouped = rotate(out, cos, -sin).flatten(-2).unflatten(-1, (self.groups, -1))
-        weight = self.wo_a.weight.to(out.dtype).unflatten(0, (self.groups, -1))
+        weight = self.wo_a.dense(out.dtype).unflatten(0, (self.groups, -1))
         return self.wo_b(torch.einsum("btgi,gri->btgr", grouped, weight).flatten(-2))
 
 

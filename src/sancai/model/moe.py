@@ -14,6 +14,7 @@ from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
 from sancai.ops.grouped_matmul import group_rows
 from sancai.ops.precision import wide
+from sancai.ops.quantisation import PackedStack
 
 
 @dataclass
@@ -84,7 +85,11 @@ class Expert(nn.Module):
 
 
 class Experts(nn.Module):
-    """All routed experts of a layer, stacked: w1, w3 (E, F, D) and w2 (E, D, F)."""
+    """All routed experts of a layer, stacked: w1, w3 (E, F, D) and w2 (E, D, F); packed ones have scales."""
+
+    w1_scale: Tensor | None
+    w2_scale: Tensor | None
+    w3_scale: Tensor | None
 
     def __init__(self, count: int, dim: int, inter: int, limit: float) -> None:
         super().__init__()
@@ -92,6 +97,8 @@ class Experts(nn.Module):
         self.w1 = nn.Parameter(torch.empty(count, inter, dim, dtype=torch.float32))
         self.w3 = nn.Parameter(torch.empty(count, inter, dim, dtype=torch.float32))
         self.w2 = nn.Parameter(torch.empty(count, dim, inter, dtype=torch.float32))
+        for name in ("w1_scale", "w2_scale", "w3_scale"):
+            self.register_buffer(name, None)
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
         """Return Σ_k weights_k · expert_k(x), (T, D), for x (T, D), chosen and weights (T, k)."""
@@ -101,10 +108,16 @@ class Experts(nn.Module):
         counts = F.one_hot(flat, count).sum(0)
         plan = group_rows(len(flat), counts)
         tiles = plan.scatter(x.index_select(0, order // top_k))
-        gate, up = (plan.matmul(tiles, w.to(x.dtype)) for w in (self.w1, self.w3))
-        out = plan.gather(plan.matmul(self.activate(gate, up), self.w2.to(x.dtype)))
+        w1, w2, w3 = self._stacks(x.dtype)
+        gate, up = (plan.matmul(tiles, w) for w in (w1, w3))
+        out = plan.gather(plan.matmul(self.activate(gate, up), w2))
         back = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=x.device))
         return (out.index_select(0, back).unflatten(0, (-1, top_k)) * weights.to(x.dtype)[..., None]).sum(1)
+
+    def _stacks(self, dtype: torch.dtype) -> list[Tensor | PackedStack]:
+        """Return w1, w2 and w3 ready for products in `dtype`."""
+        pairs = ((self.w1, self.w1_scale), (self.w2, self.w2_scale), (self.w3, self.w3_scale))
+        return [w.to(dtype) if scale is None else PackedStack(w, scale, dtype) for w, scale in pairs]
 
     def activate(self, gate: Tensor, up: Tensor) -> Tensor:
         """Return the clamped SwiGLU of two projections."""

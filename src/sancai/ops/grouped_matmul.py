@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sancai.ops.quantisation import PackedStack
+
 TILE = 16
 FEW_HEIGHTS = 48
 
@@ -33,11 +35,15 @@ class GroupedRows:
         count = sum(self.heights) if self.heights is not None else self._tiles().shape[0] * TILE
         return rows.new_zeros(count, rows.shape[1]).index_copy(0, self.slot, rows)
 
-    def matmul(self, padded: Tensor, weights: Tensor) -> Tensor:
+    def matmul(self, padded: Tensor, weights: Tensor | PackedStack) -> Tensor:
         """Return each group's rows times its weight transposed; weights (E, F, D)."""
         if self.heights is None:
             tiles = padded.unflatten(0, (-1, TILE))
-            return torch.bmm(tiles, weights[self._tiles()].transpose(1, 2)).flatten(0, 1)
+            whole = weights.all() if isinstance(weights, PackedStack) else weights
+            return torch.bmm(tiles, whole[self._tiles()].transpose(1, 2)).flatten(0, 1)
+        if isinstance(weights, PackedStack):
+            parts = enumerate(padded.split(self.heights))
+            return torch.cat([rows @ weights.one(number).T for number, rows in parts if len(rows)])
         groups = zip(padded.split(self.heights), weights.unbind(), strict=True)
         return torch.cat([rows @ weight.T for rows, weight in groups if len(rows)])
 

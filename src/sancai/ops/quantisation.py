@@ -5,6 +5,7 @@ column in the low half), one scale for each row and 32 columns.  Scales are e8m0
 """
 
 import itertools
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -69,6 +70,30 @@ def quantise_fp4(weight: Tensor) -> tuple[Tensor, Tensor]:
     codes = (codes + 8 * numbers.signbit()).to(torch.uint8)
     packed = codes[..., 0::2] | (codes[..., 1::2] << 4)
     return packed.view(torch.int8), scale.to(torch.float8_e8m0fnu)
+
+
+def unpack(weight: Tensor, scale: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """Return a weight (..., O, I) in `dtype`, stored plain (no scale), as fp8 or as packed fp4."""
+    if scale is None:
+        return weight.to(dtype)
+    return (dequantise_fp4 if weight.dtype == torch.int8 else dequantise_fp8)(weight, scale, dtype)
+
+
+@dataclass(frozen=True)
+class PackedStack:
+    """Weights (E, O, I) of E groups as they are stored, unpacked only where they are used."""
+
+    weight: Tensor
+    scale: Tensor
+    dtype: torch.dtype
+
+    def one(self, number: int) -> Tensor:
+        """Return the weight (O, I) of one group."""
+        return unpack(self.weight[number], self.scale[number], self.dtype)
+
+    def all(self) -> Tensor:
+        """Return the weights (E, O, I) of all groups."""
+        return unpack(self.weight, self.scale, self.dtype)
 
 
 def fp4_as_fp8(packed: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """Write a model card from its run's metrics and its scores.
 
-python scripts/card.py METRICS.jsonl SCORES.json src/sancai/models/tiny/NOTES.md > src/sancai/models/tiny/README.md
+python scripts/card.py METRICS.jsonl SCORES.json src/sancai/models/tiny/NOTES.md "512 pictures" > README.md
 """
 
 import json
@@ -44,6 +44,7 @@ def score_tables(scores: dict) -> str:
 def main() -> None:
     """Print the card."""
     metrics, scores, notes = (pathlib.Path(p) for p in sys.argv[1:4])
+    counts = sys.argv[4]
     values = read_metrics(metrics)
     hours = sum(r["seconds"] for r in values) / 3600
     sys.stdout.write(
@@ -51,6 +52,7 @@ def main() -> None:
         .replace("{steps}", str(len(values)))
         .replace("{hours}", f"{hours:.1f}")
         .replace("{curves}", curve_table(values))
+        .replace("{counts}", counts)
         .replace("{scores}", score_tables(json.loads(scores.read_text(encoding="utf-8"))))
     )
 

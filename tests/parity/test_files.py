@@ -7,7 +7,8 @@ import torch
 from transformers import DeepseekV4ForCausalLM
 
 from builders import random_model, small_config
-from sancai.checkpoint.official import load_official, save_official
+from sancai.checkpoint.conversion import save_official
+from sancai.checkpoint.official import load_official
 from sancai.model import ModelConfig, Transformer
 from sancai.sequence import Text, pack
 from stock import stock_twin

@@ -23,7 +23,7 @@ NUMBERS = [
 ]  # fmt: skip
 ODD_ARGUMENTS = [
     "", "{}", "[1]", "nope", '"s"', "null", "NaN", '{"a":NaN}', '{"a":1}x', ' {"a" : 1}\n', '{"a":1,"b":2,"a":3}',
-    '{"s":"\\ud83d\\ude00"}',
+    '{"s":"\\ud83d\\ude00"}', '{"a":1e999}',
     '{"a":12345678901234567890123,"b":-0,"c":-99999999999999999999,"d":1E5,"e":-0.0,"f":18446744073709551615}',
 ]  # fmt: skip
 
@@ -236,3 +236,36 @@ def test_an_answer_cut_off_in_a_call_is_not_complete() -> None:
 def test_calls_that_cannot_be_read_say_why(body: str, problem: str) -> None:
     with pytest.raises(AnswerError, match=problem):
         read([f"<{V4.calls}>\n{body}"], V4, thinking=False)
+
+
+def test_what_came_before_a_bad_call_is_not_lost() -> None:
+    good = f'<{V4.invoke} name="f">\n</{V4.invoke}>'
+    parser = AnswerParser(V4, thinking=False)
+    pieces = parser.feed(f'fine\n\n<{V4.calls}>\n{good}\n<{V4.invoke} name="g">oops</{V4.invoke}>')
+    assert pieces == [Content("fine"), Call("f", "{}")]
+    with pytest.raises(AnswerError, match="oops"):
+        parser.finish()
+
+
+def test_an_answer_may_end_while_thinking() -> None:
+    assert read([f"so{EOS}"], V4, thinking=True) == ("so", "", [], True)
+    assert read(["so"], V4, thinking=True) == ("so", "", [], False)
+
+
+@pytest.mark.parametrize(
+    ("build", "problem"),
+    [
+        (lambda: Message(role="developer"), "role is 'developer'"),
+        (lambda: Conversation(messages=[], effort="medium"), "effort is 'medium'"),
+        (lambda: Conversation(messages=[], tool_choice="any"), "tool_choice is 'any'"),
+    ],
+)
+def test_what_no_encoding_knows_is_refused(build: Any, problem: str) -> None:
+    with pytest.raises(RequestError, match=problem):
+        build()
+
+
+@pytest.mark.parametrize("text", ["1e999", "NaN", "[" * 100_000, "9" * 5000], ids=["huge", "nan", "deep", "long"])
+def test_json_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"beyond|JSON|deep"):
+        json_text.read(text)

@@ -9,12 +9,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import sancai
-from builders import random_model, small_config
+from builders import random_model, small_config, visual_config
 from sancai.checkpoint import shards
 from sancai.checkpoint.config_file import official_config, parse_config
+from sancai.checkpoint.conversion import convert, save_official, stored_bytes
 from sancai.checkpoint.folder import save_model
-from sancai.checkpoint.official import convert, load_official, read_config, save_official
+from sancai.checkpoint.layout import official_layout
+from sancai.checkpoint.names import to_official
+from sancai.checkpoint.official import load_official, read_config
 from sancai.checkpoint.shards import INDEX, Shards
+from sancai.cli import main
 from sancai.errors import CapacityError, CheckpointError, RequestError
 from sancai.model import Transformer, named_config
 from sancai.ops.grouped_matmul import tiled
@@ -45,10 +49,10 @@ def logits(model: Transformer) -> torch.Tensor:
 def test_bf16_folders_come_back_bit_by_bit(model: Transformer, tmp_path: pathlib.Path, shard_bytes: int) -> None:
     save_official(tmp_path, CONFIG, model.state_dict(), "bf16", shard_bytes)
     again = load_official(tmp_path, torch.float32)
-    stored = {n: t.to(torch.bfloat16).float() if t.is_floating_point() else t for n, t in model.state_dict().items()}
-    for name, tensor in again.state_dict().items():
-        wide = torch.equal(tensor, model.state_dict()[name])
-        assert wide or torch.equal(tensor, stored[name]), name
+    narrow = {s.name for s in official_layout(CONFIG) if s.element not in ("F32", "I64")}
+    own, loaded = to_official(model.state_dict()), to_official(again.state_dict())
+    for name, tensor in own.items():
+        assert torch.equal(loaded[name], tensor.to(torch.bfloat16).float() if name in narrow else tensor), name
     assert again.config == CONFIG
 
 
@@ -169,6 +173,76 @@ def test_a_multimodal_model_gives_its_text_half(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / "text" / "tokenizer.json").is_file()
 
 
+@pytest.mark.parametrize("storage", ["fp8", "fp4"])
+def test_packed_weights_survive_a_visual_half_and_an_export_byte_by_byte(
+    model: Transformer, tmp_path: pathlib.Path, storage: str
+) -> None:
+    save_official(tmp_path / "stock", CONFIG, model.state_dict(), storage)
+    packed = load_official(tmp_path / "stock")
+    before = logits(packed)
+    packed.attach_visual(visual_config(), seed=2)
+    assert torch.equal(logits(packed), before)
+    save_official(tmp_path / "again", packed.config, packed.export_text(), storage)
+    assert contents(tmp_path / "again") == contents(tmp_path / "stock")
+    save_official(tmp_path / "wide", packed.config, packed.export_text(), "bf16")
+    convert(tmp_path / "stock", tmp_path / "converted", "bf16")
+    assert contents(tmp_path / "wide") == contents(tmp_path / "converted")
+
+
+def test_our_own_folders_hold_plain_numbers(model: Transformer, tmp_path: pathlib.Path) -> None:
+    save_official(tmp_path / "stock", CONFIG, model.state_dict(), "fp4")
+    packed = load_official(tmp_path / "stock")
+    tokenizer = Tokenizer.train(["a few words"], 300)
+    save_model(tmp_path / "ours", dataclasses.replace(CONFIG, vocab_size=300), packed.state_dict(), tokenizer)
+    stored = load_file(tmp_path / "ours" / "model.safetensors")
+    assert not [n for n in stored if n.endswith(".scale")]
+    expanded = load_official(tmp_path / "stock", torch.float32, expand=True).state_dict()
+    name = "layers.1.ffn.experts.2.w1.weight"
+    assert torch.equal(stored[name], expanded["layers.1.ffn.experts.w1"][2].to(torch.bfloat16))
+
+
+@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
+def test_the_index_tells_the_bytes_of_all_tensors(model: Transformer, tmp_path: pathlib.Path, storage: str) -> None:
+    save_official(tmp_path, CONFIG, model.state_dict(), storage)
+    total = json.loads((tmp_path / INDEX).read_text())["metadata"]["total_size"]
+    with Shards(tmp_path) as stored:
+        tensors = [stored.read(n) for n in stored.names]
+    assert total == stored_bytes(CONFIG, storage) == sum(t.numel() * t.element_size() for t in tensors)
+    if storage != "bf16":
+        assert total == sum(s.num_bytes for s in official_layout(CONFIG, storage))
+
+
+def test_convert_keeps_a_finished_model_and_replaces_it_when_forced(
+    model: Transformer, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    save_official(source, CONFIG, model.state_dict(), "bf16")
+    target.mkdir()
+    (target / "model.safetensors").write_bytes(b"precious")
+    command = ["convert", str(source), "-o", str(target), "--to", "official-fp4"]
+    assert main(command) == 1
+    assert "holds a model (model.safetensors)" in capsys.readouterr().err
+    assert [p.name for p in target.iterdir()] == ["model.safetensors"]
+    assert main([*command, "--force"]) == 0
+    assert not (target / "model.safetensors").exists() and (target / INDEX).is_file()
+    assert main(["convert", str(source), "-o", str(source)]) == 1
+    assert "same folder" in capsys.readouterr().err
+
+
+def test_settings_that_cannot_be_written_leave_no_index(
+    model: Transformer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_official(tmp_path / "source", CONFIG, model.state_dict(), "bf16")
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sancai.checkpoint.conversion.write_config", full)
+    with pytest.raises(CapacityError, match="No space left on device"):
+        convert(tmp_path / "source", tmp_path / "target", "fp8")
+    assert not (tmp_path / "target" / INDEX).exists()
+
+
 def test_an_official_folder_answers_and_says_that_it_cannot_draw(tmp_path: pathlib.Path) -> None:
     config = dataclasses.replace(CONFIG, vocab_size=300)
     save_official(tmp_path, config, random_model(config, seed=6).state_dict(), "fp4")
@@ -217,6 +291,43 @@ def test_all_that_does_not_fit_is_named_at_once(folder: pathlib.Path) -> None:
         "unexpected surplus",
     ):
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("layers.0.ffn.gate.tid2eid", torch.full((64, 2), 9), "names experts outside 0 to 3"),
+        ("layers.0.attn.wkv.scale", torch.ones(1, 1, dtype=torch.int64), "holds I64, expected F8_E8M0"),
+        ("layers.0.attn.wkv.weight", torch.full((32, 64), 127, dtype=torch.uint8).view(torch.float8_e4m3fn), "finite"),
+        ("model.norm.weight", torch.ones(64), "under two names"),
+    ],
+    ids=["table", "scale", "numbers", "twice"],
+)
+def test_contents_that_would_compute_nonsense_are_refused(
+    folder: pathlib.Path, name: str, value: torch.Tensor, problem: str
+) -> None:
+    rewrite(folder, lambda tensors: tensors.update({name: value}))
+    with pytest.raises(CheckpointError, match=problem):
+        load_official(folder)
+
+
+def test_tables_of_smaller_integers_and_bytes_of_fp4_load_the_same(folder: pathlib.Path) -> None:
+    before = logits(load_official(folder))
+
+    def narrow(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["layers.0.ffn.gate.tid2eid"] = tensors["layers.0.ffn.gate.tid2eid"].int()
+        for name in [n for n in tensors if ".ffn.experts." in n]:
+            tensors[name] = tensors[name].view(torch.uint8)
+
+    rewrite(folder, narrow)
+    assert torch.equal(logits(load_official(folder)), before)
+
+
+@pytest.mark.parametrize("content", ['["x"]', '{"weight_map": {"a": 3}}', '{"weight_map": {"a": "../b.safetensors"}}'])
+def test_a_damaged_index_is_named(folder: pathlib.Path, content: str) -> None:
+    (folder / INDEX).write_text(content)
+    with pytest.raises(CheckpointError, match="is not an index of tensors"):
+        load_official(folder)
 
 
 def test_scales_that_are_not_numbers_are_refused(folder: pathlib.Path) -> None:
@@ -298,6 +409,9 @@ def test_other_models_are_refused_by_name(change: dict[str, object], problem: st
 
 def test_a_folder_without_settings_is_refused(tmp_path: pathlib.Path) -> None:
     with pytest.raises(CheckpointError, match=r"config.json is missing"):
+        read_config(tmp_path)
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(CheckpointError, match="it holds a list"):
         read_config(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match="does not describe a model"):

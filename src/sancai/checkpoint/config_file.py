@@ -36,6 +36,7 @@ IGNORED = {
     "qk_nope_head_dim", "v_head_dim", "ep_size", "num_local_experts",
 }  # fmt: skip
 YARN = ("factor", "original_max_position_embeddings", "beta_fast", "beta_slow")
+HEAVY = "heavily_compressed_attention"
 LAYER_TYPES = {"sliding_attention": 0, "compressed_sparse_attention": CSA_RATIO}
 
 
@@ -87,9 +88,11 @@ def _from_transformers(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return transformers' per-layer lists and rope parameters as DeepSeek's keys; it has no MTP block."""
     rest = dict(values)
     kinds, rates = rest.pop("layer_types"), rest.pop("compress_rates")
-    rest["compress_ratios"] = [
-        rates["heavily_compressed_attention"] if k not in LAYER_TYPES else LAYER_TYPES[k] for k in kinds
-    ]
+    ratios = LAYER_TYPES | {HEAVY: rates[HEAVY]}
+    unknown = sorted(set(kinds) - set(ratios))
+    if unknown:
+        raise ValueError(f"unknown layer types {', '.join(unknown)}; expected some of {', '.join(ratios)}")
+    rest["compress_ratios"] = [ratios[k] for k in kinds]
     rest["num_hash_layers"] = rest.pop("mlp_layer_types", []).count("hash_moe")
     rest["num_nextn_predict_layers"] = 0
     rope = rest.pop("rope_parameters", {})

@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from sancai.checkpoint.names import from_official, to_official
+from sancai.checkpoint.names import from_official, scale_name, to_official
 from sancai.errors import CheckpointError
 from sancai.model import ModelConfig, Transformer
+from sancai.ops.quantisation import unpack
 from sancai.tokenizer import Tokenizer
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
@@ -31,7 +32,7 @@ def save_model(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
     tokenizer.save(folder / TOKENIZER)
-    stored = {n: _stored(n, t, dtype) for n, t in to_official(weights).items()}
+    stored = {n: _stored(n, t, dtype) for n, t in _unpacked(to_official(weights)).items()}
     partial = folder / (WEIGHTS + ".partial")
     try:
         save_file(stored, partial, metadata={"format": "pt"})
@@ -39,6 +40,13 @@ def save_model(
         os.replace(partial, folder / WEIGHTS)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _unpacked(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights without packed ones: our folders hold plain numbers."""
+    scales = {n: scale_name(n) for n in named if n.endswith(".weight") and scale_name(n) in named}
+    rest = {n: t for n, t in named.items() if n not in scales.values()}
+    return {n: unpack(t, named[scales[n]], torch.float32) if n in scales else t for n, t in rest.items()}
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:

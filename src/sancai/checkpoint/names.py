@@ -14,7 +14,7 @@ from sancai.errors import CheckpointError
 
 _HYPER = re.compile(r"hc_(attn|ffn|head)\.(fn|base|scale)$")
 _OFFICIAL_HYPER = re.compile(r"hc_(attn|ffn|head)_(fn|base|scale)$")
-_STACK = re.compile(r"^(.*ffn\.experts)\.(w[123])$")
+_STACK = re.compile(r"^(.*ffn\.experts)\.(w[123])(_scale)?$")
 _OFFICIAL_EXPERT = re.compile(r"^(.*ffn\.experts)\.(\d+)\.(w[123])\.weight$")
 
 
@@ -66,6 +66,11 @@ def official_name(name: str) -> str:
     return name
 
 
+def scale_name(name: str) -> str:
+    """Return the name of the scales of a packed weight: `X.scale` of `X.weight`."""
+    return name.removesuffix("weight") + "scale"
+
+
 def to_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights under official names, experts apart.
 
@@ -78,8 +83,9 @@ def to_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if name.startswith("visual.") or not stack:
             out[name if name.startswith("visual.") else _HYPER.sub(r"hc_\1_\2", name)] = tensor
             continue
-        prefix, which = stack.groups()
-        out.update({f"{prefix}.{e}.{which}.weight": part for e, part in enumerate(tensor.unbind())})
+        prefix, which, scale = stack.groups()
+        leaf = "scale" if scale else "weight"
+        out.update({f"{prefix}.{e}.{which}.{leaf}": part for e, part in enumerate(tensor.unbind())})
     return out
 
 

@@ -33,6 +33,9 @@ class Shards:
         self.folder = folder
         stored = _files(folder)
         self.stored_names = {official_name(name): name for name in stored}
+        if len(self.stored_names) < len(stored):
+            twice = sorted(n for n in stored if self.stored_names[official_name(n)] != n)
+            raise CheckpointError(f"{folder} holds {', '.join(twice[:5])} under two names; keep one of each")
         self.files = {name: stored[old] for name, old in self.stored_names.items()}
         self._open: dict[str, Any] = {}
         self._stack = contextlib.ExitStack()
@@ -92,6 +95,9 @@ def _files(folder: pathlib.Path) -> dict[str, str]:
     if index.is_file():
         try:
             files = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
+            odd = [f for f in set(files.values()) if not isinstance(f, str) or pathlib.PurePath(f).name != f]
+            if odd:
+                raise ValueError(f"{odd[0]!r} is not the name of a file beside it")
         except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{index} is not an index of tensors ({error}); fetch it again") from error
         missing = sorted({f for f in files.values() if not (folder / f).is_file()})
@@ -118,19 +124,27 @@ class Stored:
     read: Callable[[], Sequence[Tensor]]
 
 
+@dataclass(frozen=True)
+class Index:
+    """Which file holds each tensor, and the bytes of all."""
+
+    weight_map: dict[str, str]
+    total_size: int
+
+
 def write_shards(
-    folder: pathlib.Path,
-    entries: Iterable[Stored],
-    origin: str | None,
-    shard_bytes: int = SHARD_BYTES,
+    folder: pathlib.Path, entries: Iterable[Stored], origin: str | None, shard_bytes: int = SHARD_BYTES,
     tell: Tell = silent,
-) -> None:
-    """Write entries into files of about `shard_bytes`; the index comes last, so that a folder with an index is whole.
+) -> Index:  # fmt: skip
+    """Write entries into files of about `shard_bytes`; an older index is taken away first.
 
     Args:
         origin: says where the numbers come from; a file that an interrupted run of the same origin finished stays.
             None writes everything anew.
         tell: called with the bytes done after each file.
+
+    Returns:
+        What `write_index` writes once everything else is in place.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INDEX).unlink(missing_ok=True)
@@ -145,10 +159,18 @@ def write_shards(
         weight_map |= dict.fromkeys(names, name)
         total += sum(entry.num_bytes for entry in group)
         tell(total)
-    text = json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}, indent=1)
+    return Index(weight_map, total)
+
+
+def write_index(folder: pathlib.Path, index: Index) -> None:
+    """Write the index: from now on the folder is whole."""
+    text = json.dumps({"metadata": {"total_size": index.total_size}, "weight_map": index.weight_map}, indent=1)
     partial = folder / (INDEX + ".partial")
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, folder / INDEX)
+    try:
+        partial.write_text(text + "\n", encoding="utf-8")
+        os.replace(partial, folder / INDEX)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _grouped(entries: Iterable[Stored], most: int) -> Iterator[list[Stored]]:

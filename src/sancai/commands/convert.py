@@ -9,6 +9,7 @@ import tyro
 from sancai.commands.options import give, parse
 from sancai.errors import CheckpointError
 
+MOST_GIB = 1024
 STORAGE = {"official-bf16": "bf16", "official-fp8": "fp8", "official-fp4": "fp4"}
 
 
@@ -21,7 +22,8 @@ class ConvertOptions:
     out: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """Folder to write."""
     to: Literal["official-bf16", "official-fp8", "official-fp4"] = "official-bf16"
-    """bf16 throughout (opens in transformers); fp8 matrices; or fp8 with routed experts in fp4, as released."""
+    """bf16 throughout (transformers opens it if all compression ratios are 0, 4 or 128); fp8 matrices; or fp8
+    with routed experts in fp4, as released."""
     shard_gib: float = 4.0
     """Largest size of one file."""
     force: bool = False
@@ -31,14 +33,19 @@ class ConvertOptions:
 def run(arguments: list[str]) -> None:
     """Convert; the same command goes on where an interrupted one stopped."""
     options = parse("convert", ConvertOptions, arguments)
-    if options.shard_gib <= 0:
-        raise CheckpointError(f"--shard-gib is {options.shard_gib}; choose a number above 0, for example 4")
+    if not 0 < options.shard_gib < MOST_GIB:
+        raise CheckpointError(
+            f"--shard-gib is {options.shard_gib}; choose a number above 0 and below {MOST_GIB}, such as 4"
+        )
     if options.source.resolve() == options.out.resolve():
         raise CheckpointError("source and target are the same folder; name another with -o")
     from sancai import checkpoint
 
-    if (options.out / checkpoint.INDEX).is_file() and not options.force:
-        raise CheckpointError(f"{options.out} holds a finished model; name another folder or pass --force")
+    found = [n for n in (checkpoint.INDEX, checkpoint.WEIGHTS, checkpoint.CONFIG) if (options.out / n).exists()]
+    if found and not options.force:
+        raise CheckpointError(
+            f"{options.out} holds a model ({', '.join(found)}); name another folder or pass --force to replace it"
+        )
     _convert(checkpoint, options)
     give(str(options.out))
 

@@ -40,8 +40,12 @@ class Engine:
     def __init__(self, model: Transformer, tokenizer: Tokenizer, platform: Platform) -> None:
         self.model = prepare(model, platform)
         self.tokenizer, self.platform = tokenizer, platform
-        visual = model.config.visual
-        self.codec = PixelCodec(visual.pixel_shuffle) if visual else None
+
+    @property
+    def codec(self) -> PixelCodec | None:
+        """What turns pictures into latents; None for a text model."""
+        visual = self.model.config.visual
+        return PixelCodec(visual.pixel_shuffle) if visual else None
 
     @torch.no_grad()
     def generate(self, request: Request) -> Iterator[Event]:

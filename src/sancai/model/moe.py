@@ -115,9 +115,10 @@ class Experts(nn.Module):
         return (out.index_select(0, back).unflatten(0, (-1, top_k)) * weights.to(x.dtype)[..., None]).sum(1)
 
     def _stacks(self, dtype: torch.dtype) -> list[Tensor | PackedStack]:
-        """Return w1, w2 and w3 ready for products in `dtype`."""
+        """Return w1, w2 and w3 ready for products in `dtype`: cast at once to learn, else expert by expert."""
         pairs = ((self.w1, self.w1_scale), (self.w2, self.w2_scale), (self.w3, self.w3_scale))
-        return [w.to(dtype) if scale is None else PackedStack(w, scale, dtype) for w, scale in pairs]
+        at_once = self.w1.requires_grad or self.w1.dtype == dtype
+        return [w.to(dtype) if scale is None and at_once else PackedStack(w, scale, dtype) for w, scale in pairs]
 
     def activate(self, gate: Tensor, up: Tensor) -> Tensor:
         """Return the clamped SwiGLU of two projections."""

@@ -102,10 +102,10 @@ class Transformer(nn.Module):
         """
         if self.visual is not None:
             raise ConfigError("this model has a visual half already; export its text half first to begin anew")
-        self.config = replace(self.config, visual=visual)
-        self.visual = Visual(self.config, visual)
-        initialise(self.visual, self.config, seed)
-        self.visual.train(self.training)
+        config = replace(self.config, visual=visual)
+        half = Visual(config, visual)
+        initialise(half, config, seed)
+        self.config, self.visual = config, half.to(self.device).train(self.training)
 
     def export_text(self) -> dict[str, Tensor]:
         """Return the stock V4 half of the weights, by our names."""

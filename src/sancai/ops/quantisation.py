@@ -51,10 +51,11 @@ def dequantise_fp4(packed: Tensor, scale: Tensor, dtype: torch.dtype = torch.flo
     """Return packed (..., O, I/2) in pairs of e2m1 times the scale (..., O, I/32) of its group."""
     columns = packed.shape[-1] * 2
     _check("fp4", packed, scale, (*packed.shape[:-1], columns // GROUP))
-    codes = packed.view(torch.uint8)
-    table = torch.tensor([*FP4_VALUES, *(-v for v in FP4_VALUES)], device=packed.device, dtype=torch.float32)
-    pairs = torch.stack([codes & 15, codes >> 4], -1).flatten(-2)
-    return (table[pairs.long()] * scale_values(scale).repeat_interleave(GROUP, -1)).to(dtype)
+    signed = [*FP4_VALUES, *(-v for v in FP4_VALUES)]
+    bytes_ = [[signed[b & 15], signed[b >> 4]] for b in range(256)]
+    table = torch.tensor(bytes_, device=packed.device, dtype=torch.float32)
+    numbers = table.index_select(0, packed.view(torch.uint8).flatten().int()).view(*packed.shape[:-1], -1, GROUP)
+    return (numbers * scale_values(scale)[..., None]).flatten(-2).to(dtype)
 
 
 def quantise_fp4(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,15 +82,15 @@ def unpack(weight: Tensor, scale: Tensor | None, dtype: torch.dtype) -> Tensor:
 
 @dataclass(frozen=True)
 class PackedStack:
-    """Weights (E, O, I) of E groups as they are stored, unpacked only where they are used."""
+    """Weights (E, O, I) of E groups as they are stored, unpacked or cast only where they are used."""
 
     weight: Tensor
-    scale: Tensor
+    scale: Tensor | None
     dtype: torch.dtype
 
     def one(self, number: int) -> Tensor:
         """Return the weight (O, I) of one group."""
-        return unpack(self.weight[number], self.scale[number], self.dtype)
+        return unpack(self.weight[number], None if self.scale is None else self.scale[number], self.dtype)
 
     def all(self) -> Tensor:
         """Return the weights (E, O, I) of all groups."""

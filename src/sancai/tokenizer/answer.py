@@ -56,6 +56,7 @@ class AnswerParser:
         self.dialect = dialect
         self.stage: Stage = "calls" if calling else "thinking" if thinking else "content"
         self._rest = ""
+        self._error: AnswerError | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -63,12 +64,27 @@ class AnswerParser:
         return self.stage == "done" or (self.stage == "content" and not self._rest)
 
     def feed(self, text: str) -> list[Piece]:
-        """Return what is certain after some more text; raises AnswerError for calls that cannot be read."""
+        """Return what is certain after some more text.
+
+        Raises:
+            AnswerError: calls that cannot be read; what came before them is returned first.
+        """
+        if self._error is not None:
+            raise self._error
         self._rest += text
-        return [piece for piece in self._read() if not isinstance(piece, Reasoning | Content) or piece.text]
+        pieces: list[Piece] = []
+        try:
+            pieces.extend(self._read())
+        except AnswerError as error:
+            self._error = error
+            if not pieces:
+                raise
+        return [piece for piece in pieces if not isinstance(piece, Reasoning | Content) or piece.text]
 
     def finish(self) -> list[Piece]:
         """Return what was held back when nothing more comes; `is_complete` tells whether it was cut off."""
+        if self._error is not None:
+            raise self._error
         rest, self._rest = self._rest, ""
         if not rest or self.stage in ("calls", "done"):
             return []
@@ -83,11 +99,12 @@ class AnswerParser:
             yield from reader()
 
     def _think(self) -> Iterator[Piece]:
-        before, found, after = self._rest.partition(END_THINK)
-        if not found:
-            yield Reasoning(self._release((END_THINK,)))
+        match = re.search(f"{END_THINK}|{re.escape(EOS)}", self._rest)
+        if match is None:
+            yield Reasoning(self._release((END_THINK, EOS)))
             return
-        self._rest, self.stage = after, "content"
+        before, self._rest = self._rest[: match.start()], self._rest[match.end() :]
+        self.stage = "done" if match[0] == EOS else "content"
         yield Reasoning(before)
 
     def _answer(self) -> Iterator[Piece]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sancai.errors import RequestError
 
@@ -52,6 +52,9 @@ class Message:
     tools: Sequence[Tool] = ()
     is_prefix: bool = False
 
+    def __post_init__(self) -> None:
+        _check("role", self.role, get_args(Role))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conversation:
@@ -69,6 +72,8 @@ class Conversation:
     schema: Any = None
 
     def __post_init__(self) -> None:
+        _check("effort", self.effort, (None, *get_args(Effort)))
+        _check("tool_choice", self.tool_choice, get_args(ToolChoice))
         if self.wants_json and self.schema is not None:
             raise RequestError("an answer has either a JSON schema or is any JSON object; give one of them")
 
@@ -76,3 +81,9 @@ class Conversation:
     def offered(self) -> tuple[Tool, ...]:
         """The tools that the model is shown."""
         return () if self.tool_choice == "none" else tuple(self.tools)
+
+
+def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    """Refuse a value that no encoding knows."""
+    if value not in allowed:
+        raise RequestError(f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")

@@ -5,11 +5,13 @@ Python prints them for V4.1; integers beyond 64 bits become floats in both.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any
 
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
+MOST_DIGITS = 20
 Floats = Callable[[float], str]
 
 
@@ -32,7 +34,10 @@ def ryu_float(value: float) -> str:
 
 def read(text: str) -> Any:
     """Return the value of a JSON text; raises ValueError where it is none."""
-    return json.loads(text, parse_int=_whole, parse_constant=_refuse)
+    try:
+        return json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def write(value: Any, floats: Floats) -> str:
@@ -51,9 +56,16 @@ def _string(text: str) -> str:
 
 
 def _whole(digits: str) -> int | float:
-    value = int(digits)
-    fits = SMALLEST <= value <= LARGEST and digits != "-0"
-    return value if fits else float(digits)
+    value = int(digits) if len(digits) <= MOST_DIGITS else None
+    fits = value is not None and SMALLEST <= value <= LARGEST and digits != "-0"
+    return value if fits and value is not None else _finite(digits)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits} is beyond the largest number")
+    return value
 
 
 def _refuse(name: str) -> Any:

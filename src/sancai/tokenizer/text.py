@@ -41,6 +41,7 @@ class Tokenizer:
             raise CheckpointError(f"the tokenizer lacks the control tokens {missing}; take the one beside the weights")
         self.bos, self.eos, self.pad, self.user, self.assistant = (self.id_of(s) for s in names[:5])
         self.think, self.end_think, self.visual, self.end_visual = (self.id_of(s) for s in names[5:])
+        self._control = {self.id_of(s) for s in names}
 
     @property
     def vocab_size(self) -> int:
@@ -56,7 +57,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, without control tokens."""
-        return self._backend.decode(list(ids), skip_special_tokens=True)
+        return self._backend.decode([i for i in ids if i not in self._control], skip_special_tokens=True)
 
     def save(self, path: pathlib.Path) -> None:
         """Write the tokenizer as JSON."""

@@ -76,7 +76,7 @@ class Stepper:
     def _share(self, name: str, totals: Totals) -> float:
         """Return what a loss term was divided by."""
         loss = self.config.loss
-        return totals.noisy if name == "flow" else max(totals.text, loss.least_text) / loss.text
+        return totals.noisy if name == "flow" else max(totals.text, loss.least_text) / max(loss.text, 1e-12)
 
     @torch.no_grad()
     def _balance(self, loads: dict[str, Tensor]) -> float:

@@ -1,0 +1,148 @@
+"""A model → DeepSeek's own files in bf16, fp8 or fp4: from memory, or from a folder one file at a time."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from math import prod
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sancai.checkpoint.config_file import official_config
+from sancai.checkpoint.layout import Spec, official_layout
+from sancai.checkpoint.names import scale_name, to_official
+from sancai.checkpoint.official import CONFIG, OfficialWeights, read_config
+from sancai.checkpoint.shards import SHARD_BYTES, SINGLE, Shards, Stored, Tell, silent, write_index, write_shards
+from sancai.errors import CapacityError
+from sancai.model import ModelConfig, Transformer
+from sancai.ops.quantisation import BLOCK, GROUP, quantise_fp4, quantise_fp8, unpack
+
+Storage = Literal["bf16", "fp8", "fp4"]
+Fetch = Callable[[str], tuple[Tensor, Tensor | None]]
+BESIDE = ("tokenizer.json", "tokenizer_config.json", "generation_config.json")
+PLAIN = {"BF16": torch.bfloat16, "F32": torch.float32, "I64": torch.int64}
+POWERS_OF_TWO = torch.float8_e8m0fnu
+
+
+def save_official(
+    folder: pathlib.Path, config: ModelConfig, weights: Mapping[str, Tensor], storage: Storage = "fp4",
+    shard_bytes: int = SHARD_BYTES,
+) -> None:  # fmt: skip
+    """Write the text half as DeepSeek's own files; packed weights stay as they are where the storage allows it.
+
+    storage: bf16 throughout; fp8 for all matrices; or fp4 for routed experts and fp8 for the rest, as released.
+    """
+    named = to_official({n: t.detach() for n, t in weights.items() if not n.startswith("visual.")})
+
+    def fetch(name: str) -> tuple[Tensor, Tensor | None]:
+        return named[name], named.get(scale_name(name)) if name.endswith(".weight") else None
+
+    with _writing(folder):
+        entries = (_entry(spec, storage, fetch) for spec in _weight_specs(config, storage))
+        index = write_shards(folder, entries, None, shard_bytes)
+        write_config(folder, config, storage)
+        write_index(folder, index)
+
+
+def convert(
+    source: pathlib.Path, target: pathlib.Path, storage: Storage, shard_bytes: int = SHARD_BYTES, tell: Tell = silent
+) -> None:
+    """Write the text half of a folder anew in another storage, one file at a time in memory.
+
+    What is stored in the wanted form already is copied as it is.  An interrupted conversion goes on where it stopped;
+    the index is written last, and a folder without it is not taken for whole.
+    """
+    config = read_config(source)
+    text = dataclasses.replace(config, visual=None)
+    with torch.device("meta"):
+        wanted = Transformer(config).state_dict()
+    with Shards(source) as shards, _writing(target):
+        weights = OfficialWeights(shards, wanted)
+        target.mkdir(parents=True, exist_ok=True)
+        (target / SINGLE).unlink(missing_ok=True)
+        entries = (_entry(spec, storage, weights.fetch) for spec in _weight_specs(text, storage))
+        index = write_shards(target, entries, f"{shards.fingerprint} {storage}", shard_bytes, tell)
+        for name in (n for n in BESIDE if (source / n).is_file()):
+            shutil.copyfile(source / name, target / (name + ".partial"))
+            os.replace(target / (name + ".partial"), target / name)
+        write_config(target, text, storage)
+        write_index(target, index)
+
+
+def converted_bytes(source: pathlib.Path, storage: Storage) -> int:
+    """Return how large the converted weights will be."""
+    return stored_bytes(dataclasses.replace(read_config(source), visual=None), storage)
+
+
+def stored_bytes(config: ModelConfig, storage: Storage) -> int:
+    """Return how large a model's files are in a storage, without their headers."""
+    return sum(_num_bytes(spec, storage) for spec in _weight_specs(config, storage))
+
+
+def write_config(folder: pathlib.Path, config: ModelConfig, storage: Storage) -> None:
+    """Write config.json as DeepSeek does."""
+    values = official_config(config)
+    if storage != "bf16":
+        values["quantization_config"] = {
+            "quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [BLOCK, BLOCK], "scale_fmt": "ue8m0",
+            "activation_scheme": "dynamic",
+        }  # fmt: skip
+        values["expert_dtype"] = storage
+    partial = folder / (CONFIG + ".partial")
+    partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, folder / CONFIG)
+
+
+@contextlib.contextmanager
+def _writing(folder: pathlib.Path) -> Iterator[None]:
+    """Turn what the disk refuses into a clear error."""
+    try:
+        yield
+    except OSError as error:
+        raise CapacityError(
+            f"cannot write into {folder} ({error.strerror or error}); is the disk full or the folder read-only? "
+            "Without an index nothing takes the folder for whole"
+        ) from error
+
+
+def _weight_specs(config: ModelConfig, storage: Storage) -> Iterator[Spec]:
+    """Yield the layout without the scales, which come with their weights."""
+    layout = official_layout(config, "fp4" if storage == "fp4" else "fp8")
+    return (spec for spec in layout if spec.element != "F8_E8M0")
+
+
+def _entry(spec: Spec, storage: Storage, fetch: Fetch) -> Stored:
+    """Return what one weight becomes: plain numbers, or packed numbers and their scales."""
+    if spec.element in PLAIN or storage == "bf16":
+        return Stored((spec.name,), _num_bytes(spec, storage), lambda: [_plain(spec, *fetch(spec.name))])
+    names = spec.name, scale_name(spec.name)
+    return Stored(names, _num_bytes(spec, storage), lambda: _packed(spec, *fetch(spec.name)))
+
+
+def _plain(spec: Spec, numbers: Tensor, scale: Tensor | None) -> Tensor:
+    return unpack(numbers, scale, PLAIN.get(spec.element, torch.bfloat16))
+
+
+def _packed(spec: Spec, numbers: Tensor, scale: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return numbers and scales in the layout's form; what has it already stays bit by bit."""
+    wanted = torch.int8 if spec.element == "I8" else torch.float8_e4m3fn
+    if scale is not None and numbers.dtype == wanted and scale.dtype == POWERS_OF_TWO:
+        return numbers, scale
+    quantise = quantise_fp4 if spec.element == "I8" else quantise_fp8
+    return quantise(unpack(numbers, scale, torch.float32))
+
+
+def _num_bytes(spec: Spec, storage: Storage) -> int:
+    """Return the bytes that one weight takes, scales included."""
+    if spec.element in PLAIN:
+        return spec.num_bytes
+    rows, columns = spec.shape
+    if storage == "bf16":
+        return prod(spec.shape) * 2
+    scales = rows * (columns * 2 // GROUP) if spec.element == "I8" else -(-rows // BLOCK) * -(-columns // BLOCK)
+    return spec.num_bytes + scales

@@ -11,7 +11,7 @@ import tyro
 
 from sancai.errors import RequestError
 
-DEFAULT_STEPS, DEFAULT_GUIDANCE = 12, 3.0  # as FlowSettings, without importing torch for --help
+DEFAULT_STEPS, DEFAULT_GUIDANCE = 12, 4.0  # as FlowSettings, without importing torch for --help
 MOST_NAMED = 12
 
 

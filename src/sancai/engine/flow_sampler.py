@@ -17,7 +17,7 @@ class FlowSettings:
     """How a block is denoised."""
 
     steps: int = 12
-    guidance: float = 3.0
+    guidance: float = 4.0
     guided_above: float = 0.4
     """Noise level down to which guidance works; the last steps follow the words alone and keep colours true."""
     shift: float = 3.0

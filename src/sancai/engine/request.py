@@ -37,7 +37,7 @@ class Request:
             (self.kind in ("chat", "image", "video"), f"kind is {self.kind!r}; expected chat, image or video"),
             (1 <= self.frames <= 64, f"frames is {self.frames}; choose 1 to 64"),
             (1 <= self.steps <= MOST_STEPS, f"steps is {self.steps}; choose 1 to {MOST_STEPS} (12 is usual)"),
-            (0 <= self.guidance <= 20, f"guidance is {self.guidance}; choose 0 to 20 (1 is none, 3 is usual)"),
+            (0 <= self.guidance <= 20, f"guidance is {self.guidance}; choose 0 to 20 (1 is none, 4 is usual)"),
             (self.max_tokens >= 1, f"max_tokens is {self.max_tokens}; choose at least 1"),
             (0 <= self.temperature <= 10, f"temperature is {self.temperature}; choose 0 to 10"),
             (0 <= self.seed < 2**63, f"seed is {self.seed}; choose 0 to 2⁶³ − 1"),

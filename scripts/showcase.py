@@ -16,14 +16,14 @@ SPRITES = (
     "a skeleton, facing right",
     "a male orc with green skin, wearing a blue t-shirt and black trousers, facing away",
     "a woman with blonde hair, wearing a purple kimono, facing the viewer",
-    "a lizardman with green scales, wearing a red tunic, facing right",
+    "a lizardman with green scales, wearing blue trousers, facing right",
 )
 CLIPS = (
     "a skeleton walking right",
     "a knight in steel armour, slashing, facing left",
     "a woman in a red t-shirt, blue leggings and brown boots, running right",
     "a male orc with green skin, in a white t-shirt, thrusting, facing the viewer",
-    "an old man in a blue tunic, casting a spell, facing the viewer",
+    "an old man in a blue t-shirt, casting a spell, facing the viewer",
     "a female elf with long blonde hair, in a green tunic, shooting, facing left",
 )
 GROUND = 222

@@ -18,6 +18,7 @@ def same_seeds() -> Iterator[None]:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+    torch.set_flush_denormal(False)  # training turns it on for the process
     with torch.enable_grad():
         yield
 

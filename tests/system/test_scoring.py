@@ -71,12 +71,12 @@ def test_what_cannot_be_told_apart_gets_no_mark() -> None:
         assert (clip.phase is None) == (len(set(library.animations[action]["clip"])) == 1)
 
 
-def test_an_action_is_asked_for_only_where_a_frame_shows_it() -> None:
+def test_an_action_is_asked_for_only_where_a_frame_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     library = synthetic_library()
     for case in cases(library, 60):
         assert case.question_kind != "action" or is_telling(library, case.who, case.direction)
     who, direction = draw_character(library, random.Random(2), action="walk")
     assert is_telling(library, who, direction)
     same = library.frame
-    library.frame = lambda who, direction, frame: same(dict(who, action="walk"), direction, 0)  # type: ignore[method-assign]
+    monkeypatch.setattr(library, "frame", lambda who, direction, frame: same(dict(who, action="walk"), direction, 0))
     assert not is_telling(library, who, direction)

@@ -15,6 +15,9 @@ from sancai.ops.quantisation import PackedStack
 
 TILE = 16
 FEW_HEIGHTS = 48
+FEW_ROWS = 8
+"""Up to so many rows (a few decoded tokens) nothing is padded.  Beyond, whole tiles keep a row's result the same
+bits whatever the rows beside it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def tiled(num_rows: int, counts: Tensor) -> GroupedRows:
 
 def ragged(num_rows: int, counts: Tensor) -> GroupedRows:
     """Plan with every group rounded up to a multiple of a grain that grows with the number of rows."""
-    grain = 1 << max(num_rows // FEW_HEIGHTS, 1).bit_length() - 1
+    grain = 1 if num_rows <= FEW_ROWS else max(TILE, 1 << max(num_rows // FEW_HEIGHTS, 1).bit_length() - 1)
     heights = tuple(-(-count // grain) * grain for count in counts.tolist())
     padded = torch.tensor(heights, device=counts.device, dtype=torch.int64)
     row_end = counts.cumsum(0)

@@ -37,7 +37,8 @@ class Shards:
             twice = sorted(n for n in stored if self.stored_names[official_name(n)] != n)
             raise CheckpointError(f"{folder} holds {', '.join(twice[:5])} under two names; keep one of each")
         self.files = {name: stored[old] for name, old in self.stored_names.items()}
-        self._open: dict[str, Any] = {}
+        self._open = ""
+        self._handle: Any = None
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "Shards":
@@ -73,11 +74,15 @@ class Shards:
             return self._file(name).get_tensor(self.stored_names[name])
 
     def _file(self, name: str) -> Any:
+        """Return the open file of a tensor; only one is open, because its pages count as memory."""
         file = self.files[name]
-        if file not in self._open:
+        if file != self._open:
+            self._stack.close()
+            self._open, self._handle = "", None
             handle = safe_open(self.folder / file, framework="pt", device="cpu")
-            self._open[file] = self._stack.enter_context(handle)
-        return self._open[file]
+            self._handle = self._stack.enter_context(handle)
+            self._open = file
+        return self._handle
 
     @contextlib.contextmanager
     def _named(self, name: str) -> Iterator[None]:

@@ -32,19 +32,21 @@ class Sizes:
 
     def cache_bytes(self, tokens: int) -> int:
         """Return what one sequence of `tokens` tokens keeps."""
-        c = self.config
-        ratios = c.compress_ratios[: c.num_hidden_layers]
-        row, key = row_bytes(c), c.index_head_dim // 2 + c.index_head_dim // INDEX_GROUP
-        grows = sum((tokens // r) * (row + (key if r == CSA_RATIO else 0)) for r in ratios if r)
-        return grows + len(ratios) * min(tokens, c.sliding_window) * row
+        grows = sum((tokens // ratio) * size for ratio, size in self._entries())
+        config = self.config
+        return grows + config.num_hidden_layers * min(tokens, config.sliding_window) * row_bytes(config)
 
     @property
     def cache_bytes_per_token(self) -> float:
         """What each further token of a long sequence adds."""
+        return sum(size / ratio for ratio, size in self._entries())
+
+    def _entries(self) -> list[tuple[int, int]]:
+        """Return the ratio and the bytes of an entry of each compressed layer; CSA adds an index key."""
         c = self.config
         row, key = row_bytes(c), c.index_head_dim // 2 + c.index_head_dim // INDEX_GROUP
         ratios = c.compress_ratios[: c.num_hidden_layers]
-        return sum((row + (key if r == CSA_RATIO else 0)) / r for r in ratios if r)
+        return [(r, row + (key if r == CSA_RATIO else 0)) for r in ratios if r]
 
 
 def row_bytes(config: ModelConfig) -> int:

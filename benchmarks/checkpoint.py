@@ -29,7 +29,7 @@ CHILD = """
 import json, pathlib, sys, time
 import torch
 from sancai.checkpoint import load_official
-from sancai.device import peak_memory_bytes
+from sancai.device.platform import peak_memory_bytes
 before, started = peak_memory_bytes(), time.perf_counter()
 if sys.argv[1] != "-":
     load_official(pathlib.Path(sys.argv[1]))

@@ -24,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from recipes import nano, tiny
 from sancai import __version__, api
-from sancai.device import peak_memory_bytes
+from sancai.device.platform import peak_memory_bytes
 from sancai.train import start
 
 REPEATS = 5

@@ -10,7 +10,7 @@ import numpy as np
 
 from sancai import media
 from sancai.checkpoint import open_model
-from sancai.device import current
+from sancai.device.platform import current
 from sancai.engine import Clip, Engine, Event, Progress, Request, TextDelta, ThinkingDelta
 from sancai.errors import CheckpointError, MediaError, RequestError
 from sancai.tokenizer import find_words

@@ -38,7 +38,7 @@ def _here() -> None:
     import torch
 
     from sancai import __version__, api
-    from sancai.device import current
+    from sancai.device.platform import current
     from sancai.engine import Clip, Request
 
     here = current()
@@ -72,10 +72,10 @@ def _fit(name: str, chips: str | None) -> None:
     if machine is None:
         return
     room = machine.memory_bytes * HEADROOM - sizes.weight_bytes
-    told = f"{machine.count} × {machine.chip.name}, {machine.memory_bytes / 1e9:,.0f} GB together"
-    give(f"chips    {told} (memory: confidence {machine.chip.confidence}), {HEADROOM:.0%} for weights and cache")
+    told = f"{machine.count} × {machine.card.name}, {machine.memory_bytes / 1e9:,.0f} GB together"
+    give(f"chips    {told} (memory: confidence {machine.card.confidence}), {HEADROOM:.0%} for weights and cache")
     if room < sizes.cache_bytes(LENGTHS[0]):
-        least = -(-sizes.weight_bytes // round(machine.chip.memory_gb * 10**9 * HEADROOM)) + 1
+        least = -(-sizes.weight_bytes // round(machine.card.memory_gb * 10**9 * HEADROOM)) + 1
         give(f"fits     no: {-room / 1e9:,.1f} GB short; take about {least} of these chips")
         return
     give("fits     yes, weights alone split over all chips; sequences at once:")

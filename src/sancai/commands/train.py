@@ -118,14 +118,15 @@ def _draw_samples(step: int, session: Any) -> None:
     """Write a sheet of the run's prompts as the averaged model draws them now: one row a prompt, four seeds."""
     import numpy as np
 
-    from sancai import device, engine, media
+    from sancai import engine, media
+    from sancai.device.platform import current
 
     config = session.config
     if not config.sample_every or step % config.sample_every or not config.sample_prompts:
         return
     model = type(session.stepper.model)(config.model)
     model.load_state_dict(session.stepper.average)
-    artist = engine.Engine(model, session.tokenizer, device.current("cpu"))
+    artist = engine.Engine(model, session.tokenizer, current("cpu"))
     rows = []
     for prompt in config.sample_prompts:
         requests = [engine.Request(kind="image", prompt=prompt, seed=seed, steps=8) for seed in range(4)]

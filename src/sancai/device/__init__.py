@@ -1,8 +1,11 @@
-"""The machine, and published facts of other machines."""
+"""What the machine is: chips, devices, number formats, and the two ways between host and device.
 
-from sancai.device.chips import CHIPS, Chip, Machine, parse_machine
-from sancai.device.platform import Platform, current, peak_memory_bytes, synchronize
+This file imports no torch, so that a program can ask about chips where torch does not load; what needs
+torch is in `platform`, `detect`, `host`, `precision` and `collectives`.
+"""
 
-__all__ = [
-    "CHIPS", "Chip", "Machine", "Platform", "current", "parse_machine", "peak_memory_bytes", "synchronize",
-]  # fmt: skip
+from sancai.device.cards import CARDS, Card, Machine, parse_machine
+from sancai.device.chip import Chip
+from sancai.device.registry import chip_of, chips
+
+__all__ = ["CARDS", "Card", "Chip", "Machine", "chip_of", "chips", "parse_machine"]

@@ -1,52 +1,89 @@
-"""What this machine is: asked for by capability, never by vendor."""
+"""The device a process computes on: asked for by capability, never by vendor."""
 
 import contextlib
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 
-from sancai.errors import DeviceError
+from sancai.device.chip import Chip
+from sancai.device.detect import choose, device_name
+from sancai.device.precision import Policy, policy
 
 
 @dataclass(frozen=True)
 class Platform:
     """One device to compute on.
 
-    name: device type and model.  device: where tensors go.  dtype: what layers compute in.
+    name: what it calls itself.  device: where tensors go.  policy: number formats.  chip: its family.
     """
 
     name: str
     device: torch.device
-    dtype: torch.dtype
+    policy: Policy
+    chip: Chip
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What layers compute in."""
+        return self.policy.math
 
 
-@lru_cache(maxsize=8)
-def current(device: str = "auto") -> Platform:
-    """Return the machine's accelerator if it has one, else its CPU; or the device named."""
-    if device == "auto":
-        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        device = found.type if found is not None else "cpu"
-    try:
-        place = torch.device(device)
-        torch.zeros(1, device=place, dtype=torch.float32)
-    except (RuntimeError, AssertionError) as error:
-        raise DeviceError(
-            f"device {device!r} cannot be used here ({str(error).splitlines()[0]}); use --device auto or --device cpu"
-        ) from error
-    return Platform(place.type, place, torch.float32 if place.type == "cpu" else torch.bfloat16)
+@lru_cache(maxsize=16)
+def current(device: str = "auto", dtype: str | None = None) -> Platform:
+    """Return the best device of this machine, or the one named (chip's key or device type).
+
+    Raises:
+        DeviceError: it is not here, or does not compute in `dtype`.
+    """
+    chip, place = choose(device)
+    return Platform(device_name(place), place, policy(chip, dtype), chip)
 
 
 def synchronize(platform: Platform) -> None:
     """Wait for queued work, so that a clock tells the truth."""
     if platform.device.type != "cpu":
-        torch.accelerator.synchronize(platform.device)
+        _call(platform.device, "synchronize")
 
 
-def peak_memory_bytes() -> int:
-    """Return the most memory this process has held, 0 where the system does not tell."""
+def device_memory(platform: Platform) -> tuple[int, int] | None:
+    """Return free and total bytes of device memory, None where the device does not tell."""
+    if platform.device.type == "cpu":
+        return None
+    with contextlib.suppress(RuntimeError, AttributeError, TypeError):
+        free, total = torch.get_device_module(platform.device).mem_get_info()
+        return int(free), int(total)
+    return None
+
+
+def reset_peak(platform: Platform) -> None:
+    """Begin to measure peak device memory anew; does nothing where that cannot be done."""
+    if platform.device.type != "cpu":
+        with contextlib.suppress(RuntimeError, AttributeError):
+            _call(platform.device, "reset_peak_memory_stats")
+
+
+def peak_memory_bytes(platform: Platform | None = None) -> int:
+    """Return the most device memory, or memory of this process, held so far; 0 where nobody tells."""
+    if platform is not None and platform.device.type != "cpu":
+        with contextlib.suppress(RuntimeError, AttributeError):
+            return int(_call(platform.device, "max_memory_allocated"))
+        return 0
     with contextlib.suppress(ImportError):
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return 0
+
+
+def free_cache(platform: Platform) -> None:
+    """Give unused cached device memory back."""
+    if platform.device.type != "cpu":
+        with contextlib.suppress(RuntimeError, AttributeError):
+            _call(platform.device, "empty_cache")
+
+
+def _call(device: torch.device, name: str) -> Any:
+    """Call a function of the device's own module: torch.accelerator lacks some of them on some chips."""
+    return getattr(torch.get_device_module(device), name)()

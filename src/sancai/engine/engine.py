@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sancai.codec import PixelCodec
-from sancai.device import Platform
+from sancai.device.platform import Platform
 from sancai.engine.flow_sampler import FlowSettings, denoise
 from sancai.engine.request import Clip, Event, Progress, Request, TextDelta, ThinkingDelta, Usage
 from sancai.engine.token_sampler import TextAssembler, choose

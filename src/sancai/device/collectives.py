@@ -1,0 +1,107 @@
+"""Six ways for devices to exchange tensors, on whichever library the chip has.
+
+PyTorch renames its own from release to release and makers follow years apart, so only these are called.
+Every function is called by all ranks alike; with one rank all of them are the identity.
+"""
+
+import os
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from sancai.device.platform import Platform
+from sancai.errors import DeviceError
+
+MINUTES = 10
+"""How long a rank waits for the others."""
+
+
+def start(platform: Platform) -> tuple[int, int]:
+    """Join the ranks that `torchrun` started; return this rank and their number: (0, 1) without torchrun.
+
+    Raises:
+        DeviceError: the chip's library of collectives cannot be used.
+    """
+    if "RANK" not in os.environ:
+        return 0, 1
+    if not dist.is_initialized():
+        try:
+            dist.init_process_group(platform.chip.collectives, timeout=timedelta(minutes=MINUTES))
+        except (RuntimeError, ValueError, ImportError) as error:
+            raise DeviceError(
+                f"{platform.chip.title} cannot start its collectives ({platform.chip.collectives}): {error}; "
+                "sancai doctor tells what is installed"
+            ) from error
+    return rank(), world()
+
+
+def stop() -> None:
+    """Leave the ranks."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def rank() -> int:
+    """Return which of the ranks this process is."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world() -> int:
+    """Return the number of ranks."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def all_reduce(tensor: Tensor) -> Tensor:
+    """Return the sum of all ranks' tensors; the tensor given is overwritten with it."""
+    if world() > 1:
+        dist.all_reduce(tensor)
+    return tensor
+
+
+def all_gather(tensor: Tensor) -> Tensor:
+    """Return all ranks' tensors (n, ...) one after the other, (ranks · n, ...)."""
+    if world() == 1:
+        return tensor
+    out = [torch.empty_like(tensor) for _ in range(world())]
+    dist.all_gather(out, tensor.contiguous())
+    return torch.cat(out)
+
+
+def reduce_scatter(tensor: Tensor) -> Tensor:
+    """Return this rank's part (n, ...) of the sum of all ranks' tensors (ranks · n, ...)."""
+    if world() == 1:
+        return tensor
+    parts = [part.contiguous() for part in tensor.chunk(world())]
+    out = torch.empty_like(parts[0])
+    dist.reduce_scatter(out, parts)
+    return out
+
+
+def all_to_all(tensor: Tensor, send: list[int], receive: list[int]) -> Tensor:
+    """Return the rows that the others sent here: `send[r]` rows go to rank r, `receive[r]` come from it."""
+    if world() == 1:
+        return tensor
+    out = tensor.new_empty((sum(receive), *tensor.shape[1:]))
+    dist.all_to_all_single(out, tensor.contiguous(), receive, send)
+    return out
+
+
+def broadcast(tensor: Tensor, source: int = 0) -> Tensor:
+    """Return the tensor of one rank; the tensor given is overwritten with it."""
+    if world() > 1:
+        dist.broadcast(tensor, source)
+    return tensor
+
+
+def send_receive(tensor: Tensor, target: int, source: int) -> Tensor:
+    """Send a tensor to one rank and return the one of the same shape that another sent."""
+    if world() == 1:
+        return tensor
+    out = torch.empty_like(tensor)
+    for request in dist.batch_isend_irecv([
+        dist.P2POp(dist.isend, tensor.contiguous(), target), dist.P2POp(dist.irecv, out, source),
+    ]):  # fmt: skip
+        request.wait()
+    return out

@@ -1,0 +1,151 @@
+"""Which chips this machine has, and which one to use."""
+
+import importlib
+import importlib.util
+import os
+from dataclasses import dataclass
+
+import torch
+
+from sancai.device.chip import Chip
+from sancai.device.registry import chip_of, chips
+from sancai.errors import DeviceError
+
+VARIABLE = "SANCAI_DEVICE"
+_FAILURES = (RuntimeError, AssertionError, ImportError, OSError, AttributeError)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One kind of device of this machine, and how it was told."""
+
+    chip: Chip
+    count: int
+    name: str
+    reason: str
+
+
+def detect() -> list[Found]:
+    """Return what this machine has, best first; the CPU is always last.
+
+    A maker's package that does not import is passed over; `reasons_against` tells why.
+    """
+    found = [f for kind in _device_types() if (f := _probe(kind)) is not None]
+    return [*found, Found(chips()["cpu"], 1, "cpu", "every machine has one")]
+
+
+def reasons_against() -> dict[str, str]:
+    """Return for every chip whose maker's package is installed but does not work what it said."""
+    out = {}
+    for chip in chips().values():
+        if chip.module and importlib.util.find_spec(chip.module):
+            try:
+                _load(chip)
+                if not _count(chip.device_type):
+                    out[chip.key] = f"{chip.module} imports but reports no device"
+            except _FAILURES as error:
+                out[chip.key] = f"{chip.module} does not import: {str(error).splitlines()[0]}"
+    return out
+
+
+def choose(wanted: str = "auto") -> tuple[Chip, torch.device]:
+    """Return the chip and device for `auto`, a chip's key or a device type, either with `:index`.
+
+    `auto` follows SANCAI_DEVICE where that is set, else takes the best that is found.
+
+    Raises:
+        DeviceError: no such name, or the device is not here.
+    """
+    if wanted == "auto":
+        wanted = os.environ.get(VARIABLE, "").strip() or detect()[0].chip.device_type
+    name, _, index = wanted.partition(":")
+    kind = chips()[name].device_type if name in chips() else name
+    known = sorted({c.key for c in chips().values()} | {c.device_type for c in chips().values()})
+    if name not in known or (index and not index.isdigit()):
+        raise DeviceError(
+            f"no device {wanted!r}; expected auto or one of {', '.join(known)}, with :0, :1 … for one of several"
+        )
+    for chip in chips().values():
+        if chip.device_type == kind:
+            _try_load(chip)
+    device = _usable(f"{kind}:{index}" if index else kind, wanted)
+    here = device_name(device)
+    chip = chip_of(kind, here)
+    if name in chips() and chip.key != name:
+        raise DeviceError(f"{wanted!r} was asked for, but {here!r} here is {chip.title}; use --device auto")
+    return chip, device
+
+
+def device_name(device: torch.device) -> str:
+    """Return what the device calls itself, its type where it has no name."""
+    if device.type in ("cpu", "mps"):
+        return device.type
+    try:
+        return str(torch.get_device_module(device).get_device_name(device.index or 0))
+    except _FAILURES:
+        return device.type
+
+
+def _device_types() -> list[str]:
+    """Return the device types of accelerators, those with a maker's package first."""
+    kinds = sorted(chips().values(), key=lambda c: c.module is None)
+    return list(dict.fromkeys(c.device_type for c in kinds if c.device_type != "cpu"))
+
+
+def _probe(kind: str) -> Found | None:
+    """Return what stands behind a device type, None for nothing."""
+    for chip in chips().values():
+        if chip.device_type == kind:
+            _try_load(chip)
+    try:
+        count = _count(kind)
+        if not count:
+            return None
+        name = device_name(torch.device(kind, 0))
+    except _FAILURES:
+        return None
+    chip = chip_of(kind, name)
+    told = f"its name is {name!r}" if chip.name_pattern else f"the device type {kind} is here"
+    return Found(chip, count, name, told)
+
+
+def _load(chip: Chip) -> None:
+    if chip.module:
+        importlib.import_module(chip.module)
+
+
+def _try_load(chip: Chip) -> None:
+    """Import the maker's package where it is installed and works."""
+    if chip.module and importlib.util.find_spec(chip.module):
+        try:
+            _load(chip)
+        except _FAILURES:
+            return
+
+
+def _count(kind: str) -> int:
+    """Return the number of devices of a type, 0 where PyTorch has no such device."""
+    if kind == "mps":
+        return int(torch.backends.mps.is_available())
+    module = getattr(torch, kind, None)
+    return int(module.device_count()) if module is not None and module.is_available() else 0
+
+
+def _usable(name: str, wanted: str) -> torch.device:
+    """Return the device after a first tensor on it."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device, dtype=torch.float32)
+    except _FAILURES as error:
+        told = _missing(name.partition(":")[0]) or str(error).splitlines()[0]
+        raise DeviceError(
+            f"device {wanted!r} cannot be used here ({told}); use --device auto or --device cpu"
+        ) from error
+    return device
+
+
+def _missing(kind: str) -> str | None:
+    """Return which maker's package is needed and not installed."""
+    modules = [c.module for c in chips().values() if c.device_type == kind and c.module]
+    absent = [m for m in modules if not importlib.util.find_spec(m)]
+    return f"{absent[0]} is not installed" if absent else None

@@ -1,0 +1,16 @@
+"""Huawei Ascend, through torch-npu and CANN."""
+
+from sancai.device.chip import Chip
+
+CHIP = Chip(
+    key="ascend", title="Huawei Ascend", device_type="npu", module="torch_npu", collectives="hccl",
+    visible_devices="ASCEND_RT_VISIBLE_DEVICES", ray_resource="NPU",
+    forbid_fallback=("TORCH_NPU_FALLBACK_CPU_DISABLE", "1"), operator_table="ascend",
+    quirks=(
+        "torch-npu loads itself with torch: without CANN's environment script `import torch` fails; "
+        "TORCH_DEVICE_BACKEND_AUTOLOAD=0 leaves it out.",
+        "An A3 card (910C) shows as two devices.",
+        "fp8 and fp4 products exist on the 950 only; elsewhere packed weights are unpacked at use.",
+        "PYTORCH_NPU_ALLOC_CONF=expandable_segments:True keeps device memory from splintering.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,13 @@
+"""Cambricon MLU, through torch_mlu."""
+
+from sancai.device.chip import Chip
+
+CHIP = Chip(
+    key="cambricon", title="Cambricon MLU", device_type="mlu", module="torch_mlu", collectives="cncl",
+    visible_devices="MLU_VISIBLE_DEVICES", ray_resource="GPU", forbid_fallback=("ENABLE_FALLBACK_TO_CPU", "0"),
+    wide_integers=False, newest_torch="2.11", operator_table="cambricon",
+    quirks=(
+        "Operators that are missing run on the CPU silently unless ENABLE_FALLBACK_TO_CPU=0.",
+        "torch_mlu comes in the maker's containers only; its lines follow torch 2.7 and 2.11.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,12 @@
+"""Enflame GCU, through torch_gcu."""
+
+from sancai.device.chip import Chip
+
+CHIP = Chip(
+    key="enflame", title="Enflame GCU", device_type="gcu", module="torch_gcu", collectives="eccl",
+    visible_devices="TOPS_VISIBLE_DEVICES", ray_resource="GPU", wide_integers=False, newest_torch="2.11",
+    quirks=(
+        "torch_gcu must be imported before torch.distributed.",
+        "Older cards have no 64-bit integers; index arithmetic stays in int32.",
+    ),
+)  # fmt: skip

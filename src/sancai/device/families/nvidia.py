@@ -1,0 +1,8 @@
+"""NVIDIA, and any device of its type that no other family's names fit."""
+
+from sancai.device.chip import Chip
+
+CHIP = Chip(
+    key="nvidia", title="NVIDIA", device_type="cuda", collectives="nccl", visible_devices="CUDA_VISIBLE_DEVICES",
+    ray_resource="GPU", operator_table="cuda",
+)  # fmt: skip

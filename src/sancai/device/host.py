@@ -1,0 +1,70 @@
+"""The two sanctioned ways between host and device.
+
+Inside a training step or a forward pass nothing else may copy across or read a value back: every such
+crossing makes the host wait for the device.  The stand-in device of the tests refuses any other.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Crossings:
+    """How often tensors crossed."""
+
+    to_device: int = 0
+    to_host: int = 0
+
+
+_counts: ContextVar[Crossings | None] = ContextVar("crossings", default=None)
+_open: ContextVar[bool] = ContextVar("crossing", default=False)
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[Crossings]:
+    """Count the crossings made inside."""
+    counts = Crossings()
+    token = _counts.set(counts)
+    try:
+        yield counts
+    finally:
+        _counts.reset(token)
+
+
+def is_crossing() -> bool:
+    """Return whether a sanctioned crossing is under way."""
+    return _open.get()
+
+
+def to_device(tensor: Tensor, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """Return a tensor on the device; the host does not wait."""
+    if tensor.device == device and dtype in (None, tensor.dtype):
+        return tensor
+    if (counts := _counts.get()) is not None:
+        counts.to_device += 1
+    with _crossing():
+        return tensor.to(device=device, dtype=dtype or tensor.dtype, non_blocking=True)
+
+
+def to_host(tensor: Tensor) -> Tensor:
+    """Return a detached tensor on the host; the host waits for it."""
+    if tensor.device.type == "cpu":
+        return tensor.detach()
+    if (counts := _counts.get()) is not None:
+        counts.to_host += 1
+    with _crossing():
+        return tensor.detach().to("cpu")
+
+
+@contextlib.contextmanager
+def _crossing() -> Iterator[None]:
+    token = _open.set(True)
+    try:
+        yield
+    finally:
+        _open.reset(token)

@@ -1,0 +1,260 @@
+"""Chips, their detection, the ways between host and device, and collectives."""
+
+import dataclasses
+import importlib.metadata
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+import torch
+
+from sancai.device import CARDS, Chip, chip_of, chips, parse_machine
+from sancai.device import registry as registry_module
+from sancai.device.detect import choose, detect, reasons_against
+from sancai.device.host import counted, is_crossing, to_device, to_host
+from sancai.device.platform import current, device_memory, free_cache, peak_memory_bytes, reset_peak, synchronize
+from sancai.device.precision import policy
+from sancai.errors import ConfigError, DeviceError, RequestError
+
+KEYS = {
+    "ascend", "cambricon", "moore_threads", "metax", "hygon", "kunlunxin", "iluvatar", "enflame", "nvidia", "amd",
+    "apple", "cpu",
+}  # fmt: skip
+NAMES = {
+    "MetaX C500": "metax", "MXC500": "metax", "Hygon BW200": "hygon", "K100_AI": "hygon",
+    "Iluvatar BI-V150": "iluvatar", "KUNLUNXIN P800": "kunlunxin", "NVIDIA H200": "nvidia", "Tesla T4": "nvidia",
+    "AMD Instinct MI300X": "amd", "Radeon RX 7900": "amd", "something new": "nvidia",
+}  # fmt: skip
+FACTS = {
+    "ascend": ("npu", "hccl", "ASCEND_RT_VISIBLE_DEVICES"),
+    "cambricon": ("mlu", "cncl", "MLU_VISIBLE_DEVICES"),
+    "moore_threads": ("musa", "mccl", "MUSA_VISIBLE_DEVICES"),
+    "enflame": ("gcu", "eccl", "TOPS_VISIBLE_DEVICES"),
+    "metax": ("cuda", "nccl", "CUDA_VISIBLE_DEVICES"),
+    "cpu": ("cpu", "gloo", None),
+}
+
+
+def fresh(monkeypatch, *points):
+    """Let these entry points be all that other packages announce."""
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    registry_module.chips.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def known_chips():
+    yield
+    registry_module.chips.cache_clear()
+    current.cache_clear()
+
+
+# ---- records ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_family_has_a_record():
+    assert set(chips()) == KEYS
+
+
+@pytest.mark.parametrize("key", sorted(FACTS))
+def test_device_type_collectives_and_visibility(key):
+    chip = chips()[key]
+    assert (chip.device_type, chip.collectives, chip.visible_devices) == FACTS[key]
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_every_record_gives_a_policy(key):
+    chip = chips()[key]
+    formats = policy(chip)
+    assert formats.routing == formats.weights == formats.reduction == torch.float32
+    assert str(formats.math).removeprefix("torch.") == chip.best_dtype
+    banned = next(iter(chip.banned_dtypes), "float4_e2m1fn_x2")
+    with pytest.raises(DeviceError, match="does not compute in"):
+        policy(chip, banned)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_devices_of_one_type_are_told_apart_by_name(name):
+    assert chip_of("cuda", name).key == NAMES[name]
+
+
+def test_unknown_device_type_is_refused():
+    with pytest.raises(DeviceError, match="no chip has the device type 'abacus'"):
+        chip_of("abacus")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"key": "Big Chip"}, "lower-case"),
+        ({"compute_dtypes": ("float32", "float7")}, "float7"),
+        ({"compute_dtypes": ("float32", "float64")}, "bans"),
+        ({"compute_dtypes": ("bfloat16",)}, "float32"),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_refused(change, told):
+    with pytest.raises(ConfigError, match=told):
+        dataclasses.replace(chips()["ascend"], **change)
+
+
+# ---- detection -------------------------------------------------------------------------------------------------------
+
+
+def test_this_machine_has_at_least_its_cpu():
+    assert detect()[-1].chip.key == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("abacus", "no device 'abacus'"), ("cpu:x", "no device 'cpu:x'"), ("ascend", "torch_npu is not installed"),
+        ("mlu", "torch_mlu is not installed"), ("enflame:3", "torch_gcu is not installed"),
+    ],
+)  # fmt: skip
+def test_a_device_that_is_not_here_is_refused(name, told):
+    with pytest.raises(DeviceError, match=told):
+        current(name)
+
+
+def test_the_environment_names_the_device(monkeypatch):
+    monkeypatch.setenv("SANCAI_DEVICE", "abacus")
+    with pytest.raises(DeviceError, match="abacus"):
+        choose()
+    monkeypatch.setenv("SANCAI_DEVICE", "cpu")
+    assert choose()[0].key == "cpu"
+    assert choose("cpu:0")[1] == torch.device("cpu", 0), "what is asked for stands above the environment"
+
+
+def test_a_makers_package_that_breaks_is_told(monkeypatch, tmp_path):
+    (tmp_path / "torch_mlu.py").write_text("raise ImportError('libcnrt.so is missing')\n")
+    (tmp_path / "torch_gcu.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    reasons = reasons_against()
+    assert reasons["cambricon"] == "torch_mlu does not import: libcnrt.so is missing"
+    assert reasons["enflame"] == "torch_gcu imports but reports no device"
+    assert detect()[-1].chip.key == "cpu"
+    sys.modules.pop("torch_gcu", None)
+
+
+def test_a_makers_package_that_works_is_found_before_others(monkeypatch):
+    here = types.SimpleNamespace(
+        is_available=lambda: True, device_count=lambda: 8, get_device_name=lambda i: "Ascend910"
+    )
+    monkeypatch.setattr(torch, "npu", here, raising=False)
+    monkeypatch.setattr("sancai.device.detect.device_name", lambda device: "Ascend910")
+    monkeypatch.setattr("sancai.device.detect.torch.device", lambda *a: a)
+    first = detect()[0]
+    assert (first.chip.key, first.count, first.name) == ("ascend", 8, "Ascend910")
+
+
+def test_another_package_adds_a_chip_by_one_record(monkeypatch):
+    chip = Chip(key="abacus", title="Abacus", device_type="cpu", compute_dtypes=("float16", "float32"))
+    fresh(monkeypatch, types.SimpleNamespace(name="abacus", value="x:CHIP", load=lambda: chip))
+    found, device = choose("abacus")
+    assert found is chip and device.type == "cpu"
+    assert current("abacus").dtype == torch.float32
+
+
+def test_an_entry_point_that_is_no_record_is_refused(monkeypatch):
+    fresh(monkeypatch, types.SimpleNamespace(name="abacus", value="x:CHIP", load=lambda: "abacus"))
+    with pytest.raises(DeviceError, match=r"'abacus' .* is a str, expected a Chip"):
+        chips()
+
+
+def test_an_entry_point_replaces_a_record_of_this_package(monkeypatch):
+    mine = dataclasses.replace(chips()["amd"], title="AMD, patched")
+    fresh(monkeypatch, types.SimpleNamespace(name="amd", value="x:CHIP", load=lambda: mine))
+    assert chips()["amd"].title == "AMD, patched"
+
+
+def test_asking_about_chips_loads_no_torch():
+    code = "import sys, sancai.device; sancai.device.chips(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": "src"}).returncode == 0
+
+
+# ---- the CPU as a platform -------------------------------------------------------------------------------------------
+
+
+def test_the_cpu_answers_every_call():
+    here = current("cpu")
+    synchronize(here)
+    reset_peak(here)
+    free_cache(here)
+    assert device_memory(here) is None and peak_memory_bytes(here) > 10**7
+    assert here.dtype == torch.float32 and current("cpu", "bfloat16").dtype == torch.bfloat16
+
+
+def test_crossings_are_counted_and_announced():
+    seen = []
+    meta = torch.device("meta")
+    with counted() as counts:
+        moved = to_device(torch.zeros(2), meta)
+        to_device(moved, meta)
+        to_host(torch.zeros(2))
+        seen.append(is_crossing())
+    assert (counts.to_device, counts.to_host) == (1, 0), "what is already there does not cross"
+    assert seen == [False] and moved.device == meta
+
+
+def test_what_comes_back_to_the_host_is_detached():
+    assert not to_host(torch.ones(1, requires_grad=True) * 2).requires_grad
+
+
+# ---- cards -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_card_belongs_to_a_family():
+    assert {c.chip for c in CARDS.values()} <= KEYS
+    assert all(c.confidence in "ABCD" and c.source for c in CARDS.values())
+
+
+def test_a_machine_is_read():
+    machine = parse_machine("16xascend-910c")
+    assert machine.memory_bytes == 16 * 128 * 10**9
+    for bad in ("0xnvidia-h20", "h100", "2 x nvidia-h100", ""):
+        with pytest.raises(RequestError):
+            parse_machine(bad)
+
+
+# ---- collectives -----------------------------------------------------------------------------------------------------
+
+TWO_RANKS = """
+import torch
+from sancai.device import collectives as c
+from sancai.device.platform import current
+rank, world = c.start(current("cpu"))
+mine = torch.arange(4.0).view(4, 1) + 10 * rank
+assert (rank, world) == (c.rank(), 2)
+assert c.all_reduce(mine.clone()).flatten().tolist() == [10, 12, 14, 16]
+assert c.all_gather(mine).flatten().tolist() == [0, 1, 2, 3, 10, 11, 12, 13]
+assert c.reduce_scatter(mine).flatten().tolist() == ([10, 12] if rank == 0 else [14, 16])
+assert c.broadcast(mine.clone(), 1).flatten().tolist() == [10, 11, 12, 13]
+assert c.send_receive(mine, 1 - rank, 1 - rank).flatten().tolist() == [x + 10 * (1 - rank) for x in range(4)]
+send, receive = ([1, 3], [1, 2]) if rank == 0 else ([2, 2], [3, 2])
+got = c.all_to_all(mine, send, receive).flatten().tolist()
+assert got == ([0, 10, 11] if rank == 0 else [1, 2, 3, 12, 13]), got
+c.stop()
+"""
+
+
+def test_two_ranks_exchange_tensors(tmp_path):
+    program = tmp_path / "ranks.py"
+    program.write_text(TWO_RANKS)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29611", str(program)]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": "src", "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_one_rank_needs_no_library():
+    from sancai.device import collectives as c
+
+    tensor = torch.arange(3.0)
+    assert c.start(current("cpu")) == (0, 1)
+    for out in (
+        c.all_reduce(tensor), c.all_gather(tensor), c.reduce_scatter(tensor), c.all_to_all(tensor, [3], [3]),
+        c.broadcast(tensor), c.send_receive(tensor, 0, 0),
+    ):  # fmt: skip
+        assert torch.equal(out, torch.arange(3.0))

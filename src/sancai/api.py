@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sancai import media
-from sancai.checkpoint import open_model
+from sancai.checkpoint import open_model, silent
 from sancai.device.platform import current
 from sancai.engine import Clip, Engine, Event, Progress, Request, TextDelta, ThinkingDelta
 from sancai.errors import CheckpointError, MediaError, RequestError
@@ -158,15 +158,17 @@ class Sancai:
         return [p if isinstance(p, np.ndarray) else media.read_picture(p) for p in pictures]
 
 
-def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto") -> Sancai:
+def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto", on_load: OnStep | None = None) -> Sancai:
     """Load the shipped model by name, or a model folder.
 
     Args:
         name: `tiny`, or the path of a model folder: Sancai's, DeepSeek-V4's or one that transformers saved.
-        device: `auto`, `cpu`, or a device type of this machine.
+        device: `auto`, `cpu`, or a chip or device type of this machine.
+        on_load: called with the bytes read so far and the bytes of all, for models of several files.
     """
     folder = MODELS / name if str(name) == SHIPPED else pathlib.Path(name)
     if not folder.is_dir():
         raise CheckpointError(f"no model {str(name)!r}; use {SHIPPED!r} or the path of a model folder")
-    model, tokenizer = open_model(folder)
+    total = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else silent)
     return Sancai(Engine(model, tokenizer, current(device)), folder)

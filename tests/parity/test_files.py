@@ -1,14 +1,16 @@
 """Files that others wrote load here, files written here load there, and logits agree."""
 
+import dataclasses
 import pathlib
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import DeepseekV4ForCausalLM
 
 from builders import random_model, small_config
 from sancai.checkpoint.conversion import save_official
-from sancai.checkpoint.official import load_official
+from sancai.checkpoint.loading import load_official
 from sancai.model import ModelConfig, Transformer
 from sancai.sequence import Text, pack
 from stock import stock_twin
@@ -19,6 +21,9 @@ STOCK = small_config(
     head_dim=32, q_lora_rank=32, o_lora_rank=32, moe_intermediate_size=32, index_head_dim=16,
 )  # fmt: skip
 """transformers reads DeepSeek's config.json only with ratios of 0, 4 and 128."""
+
+WHOLE_BLOCKS = dataclasses.replace(STOCK, hidden_size=128, q_lora_rank=128, o_lora_rank=128, moe_intermediate_size=128)
+"""Matrices of whole fp8 blocks."""
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +68,32 @@ def test_quantised_files_compute_what_their_numbers_say(
     ours, expanded = (load_official(tmp_path, torch.float32, expand=e) for e in (False, True))
     stock = stock_twin(expanded)
     assert float((logits(ours, ids) - stock_logits(stock, ids)).abs().max()) <= 1e-4
+
+
+@pytest.mark.parametrize("storage", ["fp8", "fp4"])
+def test_transformers_opens_quantised_files_that_were_written_here(
+    tmp_path: pathlib.Path, ids: torch.Tensor, storage: str
+) -> None:
+    save_official(tmp_path, WHOLE_BLOCKS, random_model(WHOLE_BLOCKS, seed=6).state_dict(), storage)
+    assert _difference(tmp_path, ids) <= 1e-4
+
+
+def test_fine_grained_fp8_files_load_here_as_in_transformers(tmp_path: pathlib.Path, ids: torch.Tensor) -> None:
+    """As transformers stores fp8: fp32 scales called `weight_scale_inv`, layers under `model.`."""
+    save_official(tmp_path, WHOLE_BLOCKS, random_model(WHOLE_BLOCKS, seed=8).state_dict(), "fp8")
+    (tmp_path / "model.safetensors.index.json").unlink()
+    (file,) = tmp_path.glob("*.safetensors")
+    scales = {n: t.float() for n, t in load_file(file).items() if n.endswith(".scale")}
+    rest = {n: t for n, t in load_file(file).items() if n not in scales}
+    renamed = {n.removesuffix("scale") + "weight_scale_inv": t for n, t in scales.items()} | rest
+    file.unlink()
+    named = {f"model.{n}" if n.startswith("layers.") else n: t for n, t in renamed.items()}
+    save_file(named, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert sum(n.endswith("weight_scale_inv") for n in named) > 50
+    assert _difference(tmp_path, ids) <= 1e-4
+
+
+def _difference(folder: pathlib.Path, ids: torch.Tensor) -> float:
+    """Return how far the logits of one folder lie apart, opened here and by transformers, which unpacks on a CPU."""
+    stock = DeepseekV4ForCausalLM.from_pretrained(folder, attn_implementation="eager").float().eval()
+    return float((logits(load_official(folder, torch.float32), ids) - stock_logits(stock, ids)).abs().max())

@@ -12,11 +12,12 @@ import sancai
 from builders import random_model, small_config, visual_config
 from sancai.checkpoint import shards
 from sancai.checkpoint.config_file import official_config, parse_config
-from sancai.checkpoint.conversion import convert, save_official, stored_bytes
-from sancai.checkpoint.folder import save_model
+from sancai.checkpoint.conversion import convert, converted_bytes, save_official, stored_bytes
+from sancai.checkpoint.folder import load_model, save_model
 from sancai.checkpoint.layout import official_layout
+from sancai.checkpoint.loading import load_official, open_model
 from sancai.checkpoint.names import to_official
-from sancai.checkpoint.official import load_official, read_config
+from sancai.checkpoint.official import read_config
 from sancai.checkpoint.shards import INDEX, Shards
 from sancai.cli import main
 from sancai.errors import CapacityError, CheckpointError, RequestError
@@ -173,6 +174,33 @@ def test_a_multimodal_model_gives_its_text_half(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / "text" / "tokenizer.json").is_file()
 
 
+@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
+def test_a_whole_model_keeps_its_visual_half_in_any_storage(tmp_path: pathlib.Path, storage: str) -> None:
+    config = small_config(
+        hidden_size=64, head_dim=32, q_lora_rank=32, o_lora_rank=32, moe_intermediate_size=32, vocab_size=300
+    )
+    both = random_model(config, seed=5)
+    tokenizer = Tokenizer.train(["a few words", "and more"], 300)
+    save_model(tmp_path / "both", config, both.state_dict(), tokenizer, torch.bfloat16)
+    convert(tmp_path / "both", tmp_path / "whole", storage, 40_000, whole=True)
+    convert(tmp_path / "whole", tmp_path / "text", storage)
+    save_official(tmp_path / "direct", config, both.state_dict(), storage, 40_000, whole=True)
+    again, _ = open_model(tmp_path / "whole")
+    direct = load_official(tmp_path / "direct")
+    assert again.config == direct.config == config
+    plain = load_model(tmp_path / "both")[0].state_dict()
+    for name, tensor in again.state_dict().items():
+        if name.startswith("visual."):
+            assert torch.equal(tensor.float(), plain[name]) and torch.equal(direct.state_dict()[name], tensor)
+    assert converted_bytes(tmp_path / "both", storage, whole=True) == _total(tmp_path / "whole")
+    export = {n: t for n, t in contents(tmp_path / "whole").items() if not n.startswith("visual.")}
+    assert contents(tmp_path / "text") == export
+
+
+def _total(folder: pathlib.Path) -> int:
+    return json.loads((folder / INDEX).read_text())["metadata"]["total_size"]
+
+
 @pytest.mark.parametrize("storage", ["fp8", "fp4"])
 def test_packed_weights_survive_a_visual_half_and_an_export_byte_by_byte(
     model: Transformer, tmp_path: pathlib.Path, storage: str
@@ -234,7 +262,7 @@ def test_settings_that_cannot_be_written_leave_no_index(
 ) -> None:
     save_official(tmp_path / "source", CONFIG, model.state_dict(), "bf16")
 
-    def full(*arguments: object) -> None:
+    def full(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("sancai.checkpoint.conversion.write_config", full)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sancai.checkpoint.config_file import official_config
+from sancai.checkpoint.folder import KEPT_WIDE
 from sancai.checkpoint.layout import Spec, official_layout
 from sancai.checkpoint.names import scale_name, to_official
 from sancai.checkpoint.official import CONFIG, OfficialWeights, read_config
@@ -24,59 +25,69 @@ from sancai.ops.quantisation import BLOCK, GROUP, quantise_fp4, quantise_fp8, un
 
 Storage = Literal["bf16", "fp8", "fp4"]
 Fetch = Callable[[str], tuple[Tensor, Tensor | None]]
-BESIDE = ("tokenizer.json", "tokenizer_config.json", "generation_config.json")
+BESIDE = ("tokenizer.json", "tokenizer_config.json", "generation_config.json", "words.json", "palette.json")
 PLAIN = {"BF16": torch.bfloat16, "F32": torch.float32, "I64": torch.int64}
 POWERS_OF_TWO = torch.float8_e8m0fnu
 
 
 def save_official(
     folder: pathlib.Path, config: ModelConfig, weights: Mapping[str, Tensor], storage: Storage = "fp4",
-    shard_bytes: int = SHARD_BYTES,
+    shard_bytes: int = SHARD_BYTES, *, whole: bool = False,
 ) -> None:  # fmt: skip
     """Write the text half as DeepSeek's own files; packed weights stay as they are where the storage allows it.
 
     storage: bf16 throughout; fp8 for all matrices; or fp4 for routed experts and fp8 for the rest, as released.
+    whole: write the visual half too (in bf16), and a config.json of ours, which only Sancai opens.
     """
-    named = to_official({n: t.detach() for n, t in weights.items() if not n.startswith("visual.")})
+    named = to_official({n: t.detach() for n, t in weights.items() if whole or not n.startswith("visual.")})
 
     def fetch(name: str) -> tuple[Tensor, Tensor | None]:
         return named[name], named.get(scale_name(name)) if name.endswith(".weight") else None
 
     with _writing(folder):
-        entries = (_entry(spec, storage, fetch) for spec in _weight_specs(config, storage))
-        index = write_shards(folder, entries, None, shard_bytes)
-        write_config(folder, config, storage)
+        specs = (*_weight_specs(config, storage), *_visual_specs(named))
+        index = write_shards(folder, (_entry(spec, storage, fetch) for spec in specs), None, shard_bytes)
+        write_config(folder, config, storage, whole=whole)
         write_index(folder, index)
 
 
 def convert(
-    source: pathlib.Path, target: pathlib.Path, storage: Storage, shard_bytes: int = SHARD_BYTES, tell: Tell = silent
-) -> None:
-    """Write the text half of a folder anew in another storage, one file at a time in memory.
+    source: pathlib.Path, target: pathlib.Path, storage: Storage, shard_bytes: int = SHARD_BYTES, tell: Tell = silent,
+    *, whole: bool = False,
+) -> None:  # fmt: skip
+    """Write the text half of a folder anew in another storage, one file at a time in memory; with `whole` both halves.
 
     What is stored in the wanted form already is copied as it is.  An interrupted conversion goes on where it stopped;
     the index is written last, and a folder without it is not taken for whole.
     """
     config = read_config(source)
-    text = dataclasses.replace(config, visual=None)
+    kept = config if whole else dataclasses.replace(config, visual=None)
     with torch.device("meta"):
-        wanted = Transformer(config).state_dict()
+        wanted = Transformer(config, seed=None).state_dict()
     with Shards(source) as shards, _writing(target):
         weights = OfficialWeights(shards, wanted)
         target.mkdir(parents=True, exist_ok=True)
         (target / SINGLE).unlink(missing_ok=True)
-        entries = (_entry(spec, storage, weights.fetch) for spec in _weight_specs(text, storage))
-        index = write_shards(target, entries, f"{shards.fingerprint} {storage}", shard_bytes, tell)
+        specs = (*_weight_specs(kept, storage), *(_visual_specs(wanted) if whole else ()))
+        entries = (_entry(spec, storage, weights.fetch) for spec in specs)
+        origin = f"{shards.fingerprint} {storage}{' whole' if whole else ''}"
+        index = write_shards(target, entries, origin, shard_bytes, tell)
         for name in (n for n in BESIDE if (source / n).is_file()):
             shutil.copyfile(source / name, target / (name + ".partial"))
             os.replace(target / (name + ".partial"), target / name)
-        write_config(target, text, storage)
+        write_config(target, kept, storage, whole=whole)
         write_index(target, index)
 
 
-def converted_bytes(source: pathlib.Path, storage: Storage) -> int:
+def converted_bytes(source: pathlib.Path, storage: Storage, *, whole: bool = False) -> int:
     """Return how large the converted weights will be."""
-    return stored_bytes(dataclasses.replace(read_config(source), visual=None), storage)
+    config = read_config(source)
+    text = stored_bytes(dataclasses.replace(config, visual=None), storage)
+    if not whole or config.visual is None:
+        return text
+    with torch.device("meta"):
+        named = Transformer(config, seed=None).state_dict()
+    return text + sum(spec.num_bytes for spec in _visual_specs(named))
 
 
 def stored_bytes(config: ModelConfig, storage: Storage) -> int:
@@ -84,10 +95,10 @@ def stored_bytes(config: ModelConfig, storage: Storage) -> int:
     return sum(_num_bytes(spec, storage) for spec in _weight_specs(config, storage))
 
 
-def write_config(folder: pathlib.Path, config: ModelConfig, storage: Storage) -> None:
-    """Write config.json as DeepSeek does."""
-    values = official_config(config)
-    if storage != "bf16":
+def write_config(folder: pathlib.Path, config: ModelConfig, storage: Storage, *, whole: bool = False) -> None:
+    """Write config.json as DeepSeek does, or for a whole model as we do."""
+    values = config.to_dict() if whole else official_config(config)
+    if storage != "bf16" and not whole:
         values["quantization_config"] = {
             "quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [BLOCK, BLOCK], "scale_fmt": "ue8m0",
             "activation_scheme": "dynamic",
@@ -114,6 +125,14 @@ def _weight_specs(config: ModelConfig, storage: Storage) -> Iterator[Spec]:
     """Yield the layout without the scales, which come with their weights."""
     layout = official_layout(config, "fp4" if storage == "fp4" else "fp8")
     return (spec for spec in layout if spec.element != "F8_E8M0")
+
+
+def _visual_specs(named: Mapping[str, Tensor]) -> Iterator[Spec]:
+    """Yield the layout of the visual half: bf16, small tensors fp32."""
+    for name, tensor in named.items():
+        if name.startswith("visual."):
+            wide = any(word in name for word in KEPT_WIDE)
+            yield Spec(name, "F32" if wide else "BF16", tuple(tensor.shape))
 
 
 def _entry(spec: Spec, storage: Storage, fetch: Fetch) -> Stored:

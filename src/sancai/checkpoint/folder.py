@@ -69,7 +69,7 @@ def load_model(folder: pathlib.Path) -> tuple[Transformer, Tokenizer]:
     """Read one of our model folders into a Transformer with fp32 weights and its tokenizer."""
     config = load_config(folder)
     tokenizer = load_tokenizer(folder, config)
-    model = Transformer(config)
+    model = Transformer(config, seed=None)
     load_weights(model, read_weights(folder / WEIGHTS), folder / WEIGHTS)
     return model.eval(), tokenizer
 

@@ -1,6 +1,6 @@
-"""DeepSeek's own folders → a Transformer: sharded safetensors with fp8 or fp4 matrices, or plain bf16.
+"""DeepSeek's own folders: sharded safetensors with fp8 or fp4 matrices, or plain bf16.
 
-Tensors are read one at a time into a model that has no memory yet.  A matrix `X.weight` is fp8 or packed fp4
+A matrix `X.weight` is fp8 or packed fp4
 if its element type says so, and then needs `X.scale`.
 """
 
@@ -9,16 +9,14 @@ import pathlib
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sancai.checkpoint.config_file import parse_config
-from sancai.checkpoint.folder import load_model, load_tokenizer
 from sancai.checkpoint.names import scale_name, to_official
 from sancai.checkpoint.shards import Shards
 from sancai.errors import CheckpointError
-from sancai.model import Experts, Linear, ModelConfig, Transformer
-from sancai.ops.quantisation import BLOCK, GROUP, scale_values, unpack
-from sancai.tokenizer import Tokenizer
+from sancai.model import ModelConfig
+from sancai.ops.quantisation import BLOCK, GROUP, scale_values
 
 CONFIG = "config.json"
 PACKED = {"F8_E4M3": "fp8", "I8": "fp4", "U8": "fp4"}
@@ -27,7 +25,6 @@ SCALES = ("F8_E8M0", "U8", "F32", "BF16")
 EXPERTS, TABLE = ".experts.w", ".tid2eid"
 MOST_SHOWN = 20
 FP8_NAN = 127
-EMBEDDING = "embed.weight"
 
 
 class OfficialWeights:
@@ -40,22 +37,9 @@ class OfficialWeights:
         self._forms: dict[str, str] = {}
         self._check()
 
-    def read(self, name: str, dtype: torch.dtype) -> Tensor:
-        """Return one of our tensors; floating point numbers become `dtype`."""
-        pairs = (self.fetch(official) for official, _ in self.parts[name])
-        parts = [
-            unpack(*pair, dtype) if pair[0].is_floating_point() or pair[1] is not None else pair[0] for pair in pairs
-        ]
-        return torch.stack(parts) if self._is_stacked(name) else parts[0]
-
-    def packed(self, name: str) -> tuple[Tensor, Tensor] | None:
-        """Return one of our tensors as it is stored, numbers and scales; None if it is stored plain."""
-        parts = [official for official, _ in self.parts[name]]
-        forms = {self._forms[p] for p in parts}
-        if "plain" in forms or len(forms) > 1:
-            return None
-        numbers, scales = zip(*(self.fetch(p) for p in parts), strict=True)
-        return (torch.stack(numbers), torch.stack(scales)) if self._is_stacked(name) else (numbers[0], scales[0])
+    def form(self, name: str) -> str:
+        """Return how an official tensor is stored: `fp8`, `fp4` or `plain`."""
+        return self._forms[name]
 
     def fetch(self, name: str) -> tuple[Tensor, Tensor | None]:
         """Return an official tensor as it is stored, and its scales if it is packed; refuse what is not finite."""
@@ -86,7 +70,8 @@ class OfficialWeights:
             raise CheckpointError(f"{name} in {self.shards.folder} holds numbers that are not finite; fetch it again")
 
     @staticmethod
-    def _is_stacked(name: str) -> bool:
+    def is_stacked(name: str) -> bool:
+        """Return whether one of our tensors holds a layer's experts."""
         return EXPERTS in name and not name.startswith("visual.")
 
     def _check(self) -> None:
@@ -134,40 +119,6 @@ class OfficialWeights:
         return [] if element in SCALES else [f"{name} holds {element}, expected {' or '.join(SCALES)}"]
 
 
-def load_official(folder: pathlib.Path, dtype: torch.dtype = torch.bfloat16, *, expand: bool = False) -> Transformer:
-    """Load a DeepSeek-V4 folder: matrices as they are stored or in `dtype`, what DeepSeek keeps wide in fp32.
-
-    expand: unpack fp8 and fp4 once instead of at every use: faster, and up to four times the memory.
-
-    Raises:
-        CheckpointError: another architecture, or tensors that do not fit; all of them are named.
-    """
-    config = read_config(folder)
-    with torch.device("meta"):
-        model = Transformer(config)
-    with Shards(folder) as shards:
-        weights = OfficialWeights(shards, model.state_dict())
-        narrow = _matrices(model)
-        for name in weights.parts:
-            can_pack = name in narrow and name != EMBEDDING and not expand
-            stored = weights.packed(name) if can_pack else None
-            if stored is not None:
-                _put(model, name, stored[0])
-                _put(model, scale_name(name) if name.endswith("weight") else f"{name}_scale", stored[1])
-            else:
-                _put(model, name, weights.read(name, dtype if name in narrow else torch.float32))
-    model.compute_dtype = dtype
-    return model.eval()
-
-
-def open_model(folder: pathlib.Path) -> tuple[Transformer, Tokenizer]:
-    """Load any model folder with its tokenizer: ours in fp32, DeepSeek's and transformers' in bf16."""
-    if is_official(folder):
-        tokenizer = load_tokenizer(folder, read_config(folder))
-        return load_official(folder), tokenizer
-    return load_model(folder)
-
-
 def is_official(folder: pathlib.Path) -> bool:
     """Return whether a folder is DeepSeek's or transformers': their config.json names a kind of model."""
     try:
@@ -188,25 +139,3 @@ def read_config(folder: pathlib.Path) -> ModelConfig:
         return parse_config(values, path)
     except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} does not describe a model ({error}); fetch it again") from error
-
-
-def _matrices(model: Transformer) -> set[str]:
-    """Return the names of the tensors that layers cast to the dtype of their input: the bulk of a model."""
-    names = {EMBEDDING}
-    for prefix, module in model.named_modules():
-        if isinstance(module, Linear) and prefix != "head":
-            names.add(f"{prefix}.weight")
-        elif isinstance(module, Experts):
-            names |= {f"{prefix}.{w}" for w in ("w1", "w2", "w3")}
-    return names
-
-
-def _put(model: nn.Module, name: str, tensor: Tensor) -> None:
-    """Set a parameter or buffer of a model that has no memory yet."""
-    prefix, _, leaf = name.rpartition(".")
-    module = model.get_submodule(prefix)
-    if leaf in module._parameters:
-        learns = tensor.is_floating_point() and tensor.itemsize > 1
-        module._parameters[leaf] = nn.Parameter(tensor, requires_grad=learns)
-    else:
-        module._buffers[leaf] = tensor

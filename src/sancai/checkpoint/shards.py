@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ class Shards:
         self._open = ""
         self._handle: Any = None
         self._stack = contextlib.ExitStack()
+        self._lock = threading.RLock()
 
     def __enter__(self) -> "Shards":
         return self
@@ -60,17 +62,17 @@ class Shards:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return a tensor's shape without reading it."""
-        with self._named(name):
+        with self._lock, self._named(name):
             return tuple(self._file(name).get_slice(self.stored_names[name]).get_shape())
 
     def element(self, name: str) -> str:
         """Return a tensor's element type without reading it: `BF16`, `F8_E4M3`, …"""
-        with self._named(name):
+        with self._lock, self._named(name):
             return str(self._file(name).get_slice(self.stored_names[name]).get_dtype())
 
     def read(self, name: str) -> Tensor:
-        """Return a tensor."""
-        with self._named(name):
+        """Return a tensor; its numbers come from the disk when they are first looked at.  Threads may share this."""
+        with self._lock, self._named(name):
             return self._file(name).get_tensor(self.stored_names[name])
 
     def _file(self, name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sancai.commands.options import free_name, give, parse, tell, warn_unknown
+from sancai.commands.options import free_name, give, load, parse, tell, warn_unknown
 from sancai.errors import RequestError
 
 
@@ -43,7 +43,7 @@ def run(arguments: list[str]) -> None:
     from sancai.engine import Clip, Request, TextDelta, ThinkingDelta
 
     pictures = [media.read_picture(path) for path in options.image]
-    model = api.load(options.model, device=options.device)
+    model = load(options.model, options.device)
     warn_unknown(model, prompt)
     request = Request(
         kind="chat", prompt=prompt.lower(), pictures=pictures, seed=options.seed, think=options.think,

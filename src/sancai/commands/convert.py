@@ -10,20 +10,26 @@ from sancai.commands.options import give, parse
 from sancai.errors import CheckpointError
 
 MOST_GIB = 1024
-STORAGE = {"official-bf16": "bf16", "official-fp8": "fp8", "official-fp4": "fp4"}
+STORAGE = {
+    "official-bf16": "bf16", "official-fp8": "fp8", "official-fp4": "fp4",
+    "sancai-bf16": "bf16", "sancai-fp8": "fp8", "sancai-fp4": "fp4",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertOptions:
-    """Write the text half of a model in DeepSeek's own layout: from DeepSeek's, transformers' or Sancai's folder."""
+    """Write a model anew in another storage: from DeepSeek's, transformers' or Sancai's folder."""
 
     source: tyro.conf.Positional[pathlib.Path]
     """Model folder: config.json and safetensors, in one file or many with an index."""
     out: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
     """Folder to write."""
-    to: Literal["official-bf16", "official-fp8", "official-fp4"] = "official-bf16"
-    """bf16 throughout (transformers opens it if all compression ratios are 0, 4 or 128); fp8 matrices; or fp8
-    with routed experts in fp4, as released."""
+    to: Literal["official-bf16", "official-fp8", "official-fp4", "sancai-bf16", "sancai-fp8", "sancai-fp4"] = (
+        "official-bf16"
+    )
+    """official: the text half in DeepSeek's own layout (transformers opens it if all compression ratios are 0, 4
+    or 128); sancai: both halves, for Sancai alone.  bf16 throughout; fp8 matrices; or fp8 with routed experts in fp4,
+    as released."""
     shard_gib: float = 4.0
     """Largest size of one file."""
     force: bool = False
@@ -58,9 +64,10 @@ def _convert(checkpoint: Any, options: ConvertOptions) -> None:
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        total = checkpoint.converted_bytes(options.source, STORAGE[options.to])
+        whole = options.to.startswith("sancai")
+        total = checkpoint.converted_bytes(options.source, STORAGE[options.to], whole=whole)
         task = bar.add_task("converting", total=total)
         checkpoint.convert(
             options.source, options.out, STORAGE[options.to], round(options.shard_gib * 2**30),
-            lambda done: bar.update(task, completed=done),
+            lambda done: bar.update(task, completed=done), whole=whole,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sancai.commands.options import DEFAULT_GUIDANCE, DEFAULT_STEPS, give, parse, tell
+from sancai.commands.options import DEFAULT_GUIDANCE, DEFAULT_STEPS, give, load, parse, tell
 from sancai.media import check_writable, write_file
 
 
@@ -46,7 +46,6 @@ def run(arguments: list[str]) -> None:
     options = parse("eval", EvalOptions, arguments)
     if options.out is not None:
         check_writable(options.out, force=True)
-    from sancai import api
     from sancai.data.packs import open_pack
     from sancai.evals import CharacterSuite, EvalConfig
 
@@ -55,7 +54,7 @@ def run(arguments: list[str]) -> None:
         guidance=options.guidance, split=options.split,
     )  # fmt: skip
     library = open_pack(options.pack)
-    report = CharacterSuite(api.load(options.model, device=options.device), library, config, tell).run()
+    report = CharacterSuite(load(options.model, options.device), library, config, tell).run()
     for suite, table in report.items():
         give(suite)
         names = sorted({n for scores in table.values() for n in scores})

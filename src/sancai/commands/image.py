@@ -12,6 +12,7 @@ from sancai.commands.options import (
     finish,
     free_name,
     give,
+    load,
     numbered,
     parse,
     slug,
@@ -42,10 +43,10 @@ def run(arguments: list[str]) -> None:
     """Draw and write the pictures."""
     options = parse("image", ImageOptions, arguments)
     targets = _targets(options)
-    from sancai import api, media
+    from sancai import media
 
     pictures = [media.read_picture(options.edit)] if options.edit else []
-    model = api.load(options.model, device=options.device)
+    model = load(options.model, options.device)
     warn_unknown(model, options.prompt)
     for number, target in enumerate(targets):
         with step_bar("drawing") as on_step:

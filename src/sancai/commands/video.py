@@ -12,6 +12,7 @@ from sancai.commands.options import (
     finish,
     free_name,
     give,
+    load,
     parse,
     slug,
     step_bar,
@@ -45,10 +46,10 @@ def run(arguments: list[str]) -> None:
     """Film and write the clip."""
     options = parse("video", VideoOptions, arguments)
     target = _check(options)
-    from sancai import api, media
+    from sancai import media
 
     start = media.read_picture(options.start) if options.start else None
-    model = api.load(options.model, device=options.device)
+    model = load(options.model, options.device)
     warn_unknown(model, options.prompt)
     with step_bar("filming") as on_step:
         film = model.video(

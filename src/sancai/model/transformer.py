@@ -39,13 +39,17 @@ class Output:
 
 
 class Transformer(nn.Module):
-    """Text, pictures and film in one decoder.  Weights are fp32; `compute_dtype` is what layers compute in."""
+    """Text, pictures and film in one decoder.  Weights are fp32; `compute_dtype` is what layers compute in.
 
-    def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
+    seed: of the starting values; None leaves them open, for weights that are about to be loaded.
+    """
+
+    def __init__(self, config: ModelConfig, *, seed: int | None = 0) -> None:
         super().__init__()
         self.config, self.compute_dtype = config, torch.float32
         ratios = config.compress_ratios
-        self.embed = nn.Embedding(config.vocab_size, config.hidden_size, dtype=torch.float32)
+        table = torch.empty(config.vocab_size, config.hidden_size, dtype=torch.float32)
+        self.embed = nn.Embedding(config.vocab_size, config.hidden_size, _weight=table)
         self.layers = nn.ModuleList(
             Block(config, ratios[i], f"text.{i}", i < config.num_hash_layers) for i in range(config.num_hidden_layers)
         )
@@ -54,7 +58,8 @@ class Transformer(nn.Module):
         self.head = Linear(config.hidden_size, config.vocab_size)
         self.mtp = nn.ModuleList(MTP(config, i) for i in range(config.num_nextn_predict_layers))
         self.visual = Visual(config, config.visual) if config.visual else None
-        initialise(self, config, seed)
+        if seed is not None:
+            initialise(self, config, seed)
 
     @property
     def device(self) -> torch.device:

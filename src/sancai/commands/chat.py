@@ -30,7 +30,7 @@ class ChatOptions:
     model: Annotated[str, tyro.conf.arg(aliases=["-m"])] = "tiny"
     """`tiny` or a model folder."""
     device: str = "auto"
-    """`auto`, `cpu` or a device type."""
+    """`auto`, `cpu`, a chip of docs/chips.md or a device type."""
 
 
 def run(arguments: list[str]) -> None:

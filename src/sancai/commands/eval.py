@@ -38,7 +38,7 @@ class EvalOptions:
     out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Also write the table as JSON."""
     device: str = "auto"
-    """`auto`, `cpu` or a device type."""
+    """`auto`, `cpu`, a chip of docs/chips.md or a device type."""
 
 
 def run(arguments: list[str]) -> None:

@@ -32,7 +32,7 @@ class DrawOptions:
     model: Annotated[str, tyro.conf.arg(aliases=["-m"])] = "tiny"
     """`tiny` or a model folder."""
     device: str = "auto"
-    """`auto`, `cpu` or a device type."""
+    """`auto`, `cpu`, a chip of docs/chips.md or a device type."""
     force: bool = False
     """Replace existing files."""
 

@@ -26,6 +26,14 @@ class Chip:
     """What `torch.device` calls it."""
     module: str | None = None
     """Package that gives PyTorch this device; None where PyTorch has it itself."""
+    distribution: str | None = None
+    """Name under which that package is installed."""
+    pairs_with_torch: bool = True
+    """Whether the package has the version numbers of the torch that it needs."""
+    device_nodes: str | None = None
+    """Pattern of its device files."""
+    hints: tuple[tuple[str, str], ...] = ()
+    """What to do when an error message holds a text."""
     collectives: str = "gloo"
     """Backend of `torch.distributed`."""
     visible_devices: str | None = None

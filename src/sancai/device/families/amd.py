@@ -3,6 +3,7 @@
 from sancai.device.chip import Chip
 
 CHIP = Chip(
-    key="amd", title="AMD", device_type="cuda", collectives="nccl", visible_devices="HIP_VISIBLE_DEVICES",
-    ray_resource="GPU", name_pattern=r"\bamd\b|radeon|instinct|\bMI\d{3}", operator_table="cuda",
+    key="amd", title="AMD", device_type="cuda", device_nodes="/dev/kfd", collectives="nccl",
+    visible_devices="HIP_VISIBLE_DEVICES", ray_resource="GPU",
+    name_pattern=r"\bamd\b|radeon|instinct|\bMI\d{3}", operator_table="cuda",
 )  # fmt: skip

@@ -3,9 +3,15 @@
 from sancai.device.chip import Chip
 
 CHIP = Chip(
-    key="ascend", title="Huawei Ascend", device_type="npu", module="torch_npu", collectives="hccl",
+    key="ascend", title="Huawei Ascend", device_type="npu", module="torch_npu", distribution="torch-npu",
+    device_nodes="/dev/davinci[0-9]*", collectives="hccl",
     visible_devices="ASCEND_RT_VISIBLE_DEVICES", ray_resource="NPU",
     forbid_fallback=("TORCH_NPU_FALLBACK_CPU_DISABLE", "1"), operator_table="ascend",
+    hints=(
+        ("libhccl", "install CANN and source its environment script before starting Python"),
+        ("libascend", "install CANN and source its environment script before starting Python"),
+        ("undefined symbol", "torch-npu and CANN do not belong together: its readme names the pairs"),
+    ),
     quirks=(
         "torch-npu loads itself with torch: without CANN's environment script `import torch` fails; "
         "TORCH_DEVICE_BACKEND_AUTOLOAD=0 leaves it out.",

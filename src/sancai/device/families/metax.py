@@ -3,8 +3,9 @@
 from sancai.device.chip import Chip
 
 CHIP = Chip(
-    key="metax", title="MetaX", device_type="cuda", collectives="nccl", visible_devices="CUDA_VISIBLE_DEVICES",
-    ray_resource="GPU", name_pattern=r"metax|\bmx[cn]\d{3}\b", newest_torch="2.10",
+    key="metax", title="MetaX", device_type="cuda", device_nodes="/dev/mxcd", collectives="nccl",
+    visible_devices="CUDA_VISIBLE_DEVICES", ray_resource="GPU",
+    name_pattern=r"metax|\bmx[cn]\d{3}\b", newest_torch="2.10",
     operator_table="metax",
     quirks=(
         "The device type is cuda and torch.version.cuda tells 11.6: only the device's name gives it away.",

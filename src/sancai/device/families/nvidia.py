@@ -3,6 +3,6 @@
 from sancai.device.chip import Chip
 
 CHIP = Chip(
-    key="nvidia", title="NVIDIA", device_type="cuda", collectives="nccl", visible_devices="CUDA_VISIBLE_DEVICES",
-    ray_resource="GPU", operator_table="cuda",
+    key="nvidia", title="NVIDIA", device_type="cuda", device_nodes="/dev/nvidia[0-9]*", collectives="nccl",
+    visible_devices="CUDA_VISIBLE_DEVICES", ray_resource="GPU", operator_table="cuda",
 )  # fmt: skip

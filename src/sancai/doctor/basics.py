@@ -1,0 +1,107 @@
+"""Quick checks of one device: is it there, does it compute, what room has it, does it draw."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import torch
+
+from sancai.device.detect import detect, reasons_against
+from sancai.device.platform import Platform, device_memory
+from sancai.doctor.finding import Finding
+
+TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1, "int8": 0.0}
+RANKS = 2
+
+
+def devices(here: Platform) -> Iterator[Finding]:
+    """Name every device, why makers' packages do not work, and the one in use."""
+    for found in detect():
+        told = f"{found.count} × {found.chip.title} ({found.name}): {found.reason}"
+        yield Finding("devices", "good", told, facts={"chip": found.chip.key, "count": found.count})
+    for key, reason in reasons_against().items():
+        yield Finding("devices", "limited", reason, f"docs/chips.md tells what {key} needs")
+    formats = str(here.dtype).removeprefix("torch.")
+    facts = {"chip": here.chip.key, "name": here.name, "dtype": formats, "quirks": list(here.chip.quirks)}
+    yield Finding("device", "good", f"{here.chip.title} ({here.name}), layers compute in {formats}", facts=facts)
+
+
+def tensors(here: Platform) -> Iterator[Finding]:
+    """Multiply matrices in every number format that the chip's record claims."""
+    good: list[str] = []
+    bad: list[str] = []
+    for name in here.chip.compute_dtypes:
+        problem = _product(here.device, name)
+        (bad if problem else good).append(f"{name} ({problem})" if problem else name)
+    if good:
+        yield Finding("tensors", "good", f"matrix products in {', '.join(good)} agree with the CPU")
+    if bad:
+        yield Finding("tensors", "bad", f"wrong or missing: {'; '.join(bad)}", "update the maker's package and driver")
+
+
+def _product(device: torch.device, name: str) -> str | None:
+    """Return what is wrong with a product in one number format."""
+    generator = torch.Generator().manual_seed(1)
+    a, b = (torch.randn(64, 64, generator=generator).to(getattr(torch, name)) for _ in range(2))
+    try:
+        got = (a.to(device) @ b.to(device)).to("cpu").float()
+    except (RuntimeError, NotImplementedError) as error:
+        return str(error).splitlines()[0]
+    off = float((got - a.float() @ b.float()).abs().max() / 8)
+    return None if off <= TOLERANCE[name] else f"off by {off:.3g}"
+
+
+def memory(here: Platform) -> Iterator[Finding]:
+    """Tell the device's memory."""
+    room = device_memory(here)
+    if room is not None:
+        free, total = room
+        told = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
+        yield Finding("device memory", "good", told, facts={"total_bytes": total})
+
+
+def fallback(here: Platform) -> Iterator[Finding]:
+    """Tell whether a missing operator would run on the CPU without a word."""
+    if here.chip.forbid_fallback is None:
+        return
+    name, value = here.chip.forbid_fallback
+    if os.environ.get(name) == value:
+        yield Finding("fallback", "good", f"{name}={value}: a missing operator is an error")
+    else:
+        yield Finding("fallback", "limited", "missing operators run on the CPU silently", f"set {name}={value}")
+
+
+def collectives(here: Platform) -> Iterator[Finding]:
+    """Run two ranks that exchange tensors, where there are two devices (two processes on a CPU)."""
+    count = next((f.count for f in detect() if f.chip.key == here.chip.key), 0)
+    if here.device.type != "cpu" and count < RANKS:
+        yield Finding("collectives", "limited", f"{here.chip.collectives} needs {RANKS} devices, {count} here")
+        return
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={RANKS}"]
+    try:
+        done = subprocess.run(
+            [*command, "-m", "sancai.doctor.ranks", here.chip.key],
+            capture_output=True, text=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        yield Finding("collectives", "bad", f"{here.chip.collectives} hangs with {RANKS} ranks", "see docs/chips.md")
+        return
+    if done.returncode:
+        last = [line for line in done.stderr.splitlines() if "Error" in line]
+        yield Finding("collectives", "bad", f"{here.chip.collectives}: {(last or ['failed'])[0].strip()[:200]}")
+    else:
+        yield Finding("collectives", "good", f"{here.chip.collectives}: {RANKS} ranks exchange tensors in six ways")
+
+
+def drawing(here: Platform) -> Iterator[Finding]:
+    """Draw one picture with the shipped model."""
+    from sancai import api
+    from sancai.engine import Clip, Request
+
+    model = api.load(device=here.chip.key)
+    events = list(model.generate(Request(kind="image", prompt="a man", steps=1)))
+    frames = next(e for e in events if isinstance(e, Clip)).frames
+    count = sum(p.numel() for p in model.engine.model.parameters())
+    told = f"{model.folder.name} ({count / 1e6:.1f}M parameters) draws {frames.shape[1]}×{frames.shape[2]}"
+    yield Finding("drawing", "good", told)

@@ -1,0 +1,149 @@
+"""The shipped model on the device against the CPU of the same machine: layer by layer, and its pictures."""
+
+import copy
+import json
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sancai import api
+from sancai.device.host import to_host
+from sancai.device.platform import Platform
+from sancai.doctor.finding import Finding
+from sancai.engine import Clip, Request
+from sancai.model import Transformer
+from sancai.model.linear import RMSNorm
+from sancai.model.moe import MoE
+from sancai.sequence import Block, Document, PackedSequence, Text, pack
+
+LAYER_TOLERANCE = {"float32": 1e-3, "float16": 5e-2, "bfloat16": 2e-1}
+"""Largest norm of the difference over the norm, anywhere; rounding moves tokens to other experts."""
+PROMPTS = ("a knight in steel armour facing left", "a skeleton", "a female elf with red hair", "an orc facing away")
+PICTURES = 100
+STORED, STORED_TOLERANCE = "numerics.json", 1e-3
+LEAST_PSNR = 25.0
+
+
+def layers(here: Platform) -> Iterator[Finding]:
+    """Compare what every layer gives for text, a picture and noise: the CPU with stored figures, the device with it."""
+    shipped = api.load(device="cpu")
+    model = shipped.engine.model
+    packed = _document(model)
+    wanted = _trace(model, packed)
+    yield _against_stored(norms(wanted), shipped.folder / STORED)
+    for name in dict.fromkeys(("float32", str(here.dtype).removeprefix("torch."))):
+        if here.device.type == "cpu" and name == "float32":
+            continue
+        other = copy.deepcopy(model).to(here.device)
+        other.compute_dtype = getattr(torch, name)
+        errors = {k: _relative(v, wanted[k]) for k, v in _trace(other, packed).items()}
+        worst = max(errors, key=lambda k: errors[k])
+        told = f"{len(errors)} places in {name}: at most {errors[worst]:.2g} from the CPU's fp32 ({worst})"
+        facts = {"dtype": name, "relative": {k: float(f"{v:.4g}") for k, v in errors.items()}}
+        if errors[worst] <= LAYER_TOLERANCE[name]:
+            yield Finding("layers", "good", told, facts=facts)
+        else:
+            yield Finding("layers", "bad", f"{told}, allowed {LAYER_TOLERANCE[name]:.2g}", "see operators", facts)
+
+
+def _against_stored(found: dict[str, float], path: pathlib.Path) -> Finding:
+    """Compare the CPU's fp32 figures with those that were stored with the model."""
+    facts = {"dtype": "float32", "norms": found}
+    try:
+        stored: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return Finding("layers", "limited", f"no stored figures to compare with ({error})", facts=facts)
+    if set(stored) != set(found):
+        return Finding("layers", "bad", f"the figures in {path.name} belong to another model", facts=facts)
+    off = {k: abs(found[k] / max(v, 1e-12) - 1) for k, v in stored.items()}
+    worst = max(off, key=lambda k: off[k])
+    told = f"{len(off)} places on the CPU in float32: at most {off[worst]:.2g} from the stored figures ({worst})"
+    return Finding("layers", "good" if off[worst] <= STORED_TOLERANCE else "bad", told, facts=facts)
+
+
+def shipped_norms() -> dict[str, float]:
+    """Return the figures of the shipped model on this CPU, as they are stored with it."""
+    model = api.load(device="cpu").engine.model
+    return norms(_trace(model, _document(model)))
+
+
+def norms(traced: dict[str, Tensor]) -> dict[str, float]:
+    """Return the root mean square of every traced tensor."""
+    return {k: float(f"{float(v.square().mean().sqrt()):.6g}") for k, v in traced.items()}
+
+
+def _document(model: Transformer) -> PackedSequence:
+    """Return text, a clean picture, more text and a noisy frame, always the same."""
+    visual = model.config.visual
+    assert visual is not None
+    rng = np.random.default_rng(5)
+    shape = (1, 8, 8, visual.latent_channels)
+    clean, noisy = (rng.normal(size=shape).astype(np.float32) for _ in range(2))
+    ids = rng.integers(10, min(model.config.vocab_size, 1000), 60).tolist()
+    segments: Document = [
+        Text(ids=ids[:40]), Block(latents=clean, times=[0], committed=True), Text(ids=ids[40:]),
+        Block(latents=noisy, times=[0], sigma=0.6),
+    ]  # fmt: skip
+    return pack([[segments]])
+
+
+@torch.no_grad()
+def _trace(model: Transformer, packed: PackedSequence) -> dict[str, Tensor]:
+    """Return the output of every norm and expert layer by name, and the final ones."""
+    seen: dict[str, Tensor] = {}
+
+    def keep(name: str) -> None:
+        def hook(module: object, inputs: object, output: object) -> None:
+            for part, tensor in _tensors(output):
+                seen[f"{name}{part}"] = to_host(tensor).float()
+
+        handles.append(model.get_submodule(name).register_forward_hook(hook))
+
+    handles: list[torch.utils.hooks.RemovableHandle] = []
+    for name, module in model.named_modules():
+        if isinstance(module, MoE | RMSNorm):
+            keep(name)
+    try:
+        output = model(packed)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if output.hidden is not None:
+        seen["logits"] = to_host(model.logits(output.hidden)).float()
+    if output.prediction is not None:
+        seen["prediction"] = to_host(output.prediction).float()
+    return seen
+
+
+def _tensors(output: object) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of a module's output, wherever they are."""
+    if isinstance(output, Tensor):
+        yield "", output
+    elif isinstance(output, dict):
+        yield from ((f".{k}", v) for k, v in output.items() if isinstance(v, Tensor))
+    elif isinstance(output, tuple | list):
+        yield from ((f".{k}", v) for k, v in enumerate(output) if isinstance(v, Tensor))
+
+
+def _relative(got: Tensor, wanted: Tensor) -> float:
+    return float((got - wanted).norm() / wanted.norm().clamp(min=1e-12))
+
+
+def pictures(here: Platform) -> Iterator[Finding]:
+    """Draw the same pictures on the device and on the CPU, and compare their pixels."""
+    errors = []
+    mine, wanted = (api.load(device=name) for name in (here.chip.key, "cpu"))
+    for seed in range(PICTURES):
+        request = Request(kind="image", prompt=PROMPTS[seed % len(PROMPTS)], seed=seed)
+        one, two = (next(e.frames for e in m.generate(request) if isinstance(e, Clip)) for m in (mine, wanted))
+        errors.append(float(np.square(one.astype(np.float64) - two).mean()))
+    worst, mean = (10 * np.log10(255**2 / max(e, 1e-3)) for e in (max(errors), sum(errors) / len(errors)))
+    same = sum(e == 0 for e in errors)
+    told = (
+        f"{PICTURES} drawn here and on the CPU: {same} equal in every pixel, PSNR {mean:.1f} dB, worst {worst:.1f} dB"
+    )
+    facts = {"equal": same, "psnr": round(float(mean), 2), "worst_psnr": round(float(worst), 2)}
+    yield Finding("pictures", "good" if mean >= LEAST_PSNR else "bad", told, facts=facts)

@@ -1,0 +1,61 @@
+"""The child process: `python -m sancai.doctor.probe DEVICE CHECK …` writes one JSON line a step.
+
+Every check is a function that yields findings about one platform.
+"""
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from sancai.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from sancai.device.platform import Platform
+
+Check = Callable[["Platform"], Iterator[Finding]]
+CHECKS = {
+    "devices": "sancai.doctor.basics", "tensors": "sancai.doctor.basics", "memory": "sancai.doctor.basics",
+    "fallback": "sancai.doctor.basics", "collectives": "sancai.doctor.basics",
+    "operators": "sancai.doctor.operators",
+    "layers": "sancai.doctor.numerics", "pictures": "sancai.doctor.numerics",
+    "drawing": "sancai.doctor.basics",
+}  # fmt: skip
+"""Which module holds each check, a function of the same name."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the checks named after the device."""
+    device, *names = arguments
+    _say(trying="torch")
+    import torch
+
+    from sancai.device.platform import current
+
+    _say(finding=Finding("torch loads", "good", f"{torch.get_num_threads()} threads").to_dict())
+    _say(trying="device")
+    here = current(device)
+    for name in names:
+        _say(trying=name)
+        check: Check = getattr(importlib.import_module(CHECKS[name]), name)
+        started = time.perf_counter()
+        for finding in check(here):
+            finding.facts.setdefault("seconds", round(time.perf_counter() - started, 2))
+            _say(finding=finding.to_dict())
+    return 0
+
+
+def _say(**message: Any) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    from sancai.errors import SancaiError
+
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except SancaiError as error:
+        sys.exit(str(error))

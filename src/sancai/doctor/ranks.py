@@ -1,0 +1,46 @@
+"""One of the ranks that `torchrun` starts for doctor: every collective against what it must give."""
+
+import sys
+
+import torch
+
+from sancai.device import collectives
+from sancai.device.detect import choose
+from sancai.device.host import to_host
+from sancai.device.platform import current
+
+
+def main(key: str) -> None:
+    """Exchange small tensors and compare."""
+    import os
+
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    device_type = choose(key)[1].type
+    here = current(key if device_type == "cpu" else f"{key}:{local}")
+    rank, world = collectives.start(here)
+    try:
+        _exchange(here.device, rank, world)
+    finally:
+        collectives.stop()
+
+
+def _exchange(device: torch.device, rank: int, world: int) -> None:
+    mine = torch.arange(2 * world, device=device, dtype=torch.float32)[:, None] + 100 * rank
+    every = [torch.arange(2 * world, dtype=torch.float32, device="cpu")[:, None] + 100 * r for r in range(world)]
+    total = sum(every, torch.zeros_like(every[0]))
+    after, before = (rank + 1) % world, (rank - 1) % world
+    equal = [2] * world
+    for name, got, wanted in (
+        ("all_reduce", collectives.all_reduce(mine.clone()), total),
+        ("all_gather", collectives.all_gather(mine), torch.cat(every)),
+        ("reduce_scatter", collectives.reduce_scatter(mine), total.chunk(world)[rank]),
+        ("all_to_all", collectives.all_to_all(mine, equal, equal), torch.cat([e.chunk(world)[rank] for e in every])),
+        ("broadcast", collectives.broadcast(mine.clone(), world - 1), every[-1]),
+        ("send_receive", collectives.send_receive(mine, after, before), every[before]),
+    ):
+        if not torch.equal(to_host(got), wanted):
+            raise ArithmeticError(f"{name} gave wrong numbers on rank {rank}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

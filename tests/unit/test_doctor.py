@@ -1,0 +1,254 @@
+"""Doctor: what it finds, what it says when things are broken, and the report that it writes."""
+
+import dataclasses
+import json
+import os
+
+import pytest
+
+from sancai import device, doctor
+from sancai.cli import main
+from sancai.device.platform import current
+from sancai.doctor import children, installation, numerics, operators, report
+from sancai.doctor.finding import Finding, worst
+from sancai.errors import RequestError
+from sancai.ops import norm
+
+
+def told(findings, name):
+    return [f for f in findings if f.name == name]
+
+
+# ---- before torch ----------------------------------------------------------------------------------------------------
+
+
+def test_an_installation_without_accelerator_is_fine():
+    findings = doctor.installation_findings()
+    assert {"python", "torch", "memory", "disk"} <= {f.name for f in findings}
+    assert worst(f for f in findings if f.name in ("python", "torch")) == 0
+
+
+def with_versions(monkeypatch, **versions):
+    monkeypatch.setattr(installation, "version", lambda name: versions.get(name.replace("-", "_")))
+
+
+def test_missing_torch_is_told(monkeypatch):
+    with_versions(monkeypatch)
+    (finding,) = told(doctor.installation_findings(), "torch")
+    assert finding.state == "bad" and "make setup" in finding.advice
+
+
+def test_a_makers_package_of_another_line_is_told(monkeypatch):
+    with_versions(monkeypatch, torch="2.13.0+cpu", torch_npu="2.12.1", torch_mlu="1.33.0", torch_musa="2.13.0")
+    findings = doctor.installation_findings()
+    (npu,) = told(findings, "torch_npu")
+    assert npu.state == "bad" and "needs torch 2.12" in npu.advice
+    assert [f.state for f in told(findings, "torch_mlu") + told(findings, "torch_musa")] == ["good", "good"]
+
+
+def test_two_packages_named_triton_are_told(monkeypatch):
+    both = {"triton": ["triton", "triton-ascend"]}
+    monkeypatch.setattr(installation.importlib.metadata, "packages_distributions", lambda: both)
+    (finding,) = told(doctor.installation_findings(), "triton")
+    assert finding.state == "bad" and "triton-ascend" in finding.told
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o000])
+def test_device_nodes_are_found(monkeypatch, tmp_path, mode):
+    for number in range(2):
+        (tmp_path / f"davinci{number}").touch(mode)
+    monkeypatch.setattr(installation.os, "access", lambda path, how: mode != 0)
+    chip = dataclasses.replace(device.chips()["ascend"], device_nodes=str(tmp_path / "davinci[0-9]*"))
+    monkeypatch.setattr(installation, "chips", lambda: {"ascend": chip})
+    findings = doctor.installation_findings()
+    (nodes,) = told(findings, "devices")
+    assert (
+        nodes.state == ("good" if mode else "limited") and ("2 device nodes" if mode else "no permission") in nodes.told
+    )
+    (package,) = told(findings, "torch_npu")
+    assert package.state == "limited" and "torch-npu" in package.advice
+
+
+def test_little_memory_is_told(monkeypatch):
+    monkeypatch.setattr(installation.os, "sysconf", lambda name: 1000)
+    (finding,) = told(doctor.installation_findings(), "memory")
+    assert finding.state == "limited" and "1 GB" in finding.advice
+
+
+# ---- children --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def program(monkeypatch, tmp_path):
+    """Let doctor run another program than its own."""
+
+    def write(text):
+        (tmp_path / "pretend.py").write_text("import sys, json, os, time\n" + text)
+        monkeypatch.setattr(children, "PROGRAM", "pretend")
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), "src")))
+
+    return write
+
+
+def test_findings_come_one_by_one(program):
+    program(
+        "print('noise')\nprint('{broken')\nprint(json.dumps({'finding': {'name': 'a', 'state': 'good', 'told': 'b'}}))"
+    )
+    heard = []
+    assert doctor.examine(["x"], "cpu", 20, heard.append) == heard == [Finding("a", "good", "b")]
+
+
+def test_a_crash_has_the_name_of_what_was_tried(program):
+    program("print(json.dumps({'trying': 'tensors'}), flush=True)\nos.kill(os.getpid(), 11)")
+    (finding,) = doctor.examine(["tensors"], "cpu", 20)
+    assert (finding.name, finding.state) == ("tensors", "bad") and "SIGSEGV" in finding.told
+
+
+def test_a_check_that_hangs_is_stopped(program):
+    program("print(json.dumps({'trying': 'collectives'}), flush=True)\ntime.sleep(60)")
+    (finding,) = doctor.examine(["collectives"], "cpu", 1)
+    assert finding.state == "bad" and "no answer within 1 s" in finding.told
+
+
+def test_torch_that_fails_with_a_makers_package_is_looked_at_without_it(program):
+    program(
+        "print(json.dumps({'trying': 'torch'}), flush=True)\n"
+        "if os.environ.get('TORCH_DEVICE_BACKEND_AUTOLOAD') != '0': sys.exit('ImportError: libhccl.so: cannot open')\n"
+        "print(json.dumps({'finding': {'name': 'torch loads', 'state': 'good', 'told': 'yes'}}))"
+    )
+    broken, note, loads = doctor.examine([], "auto", 20)
+    assert broken.state == "bad" and "CANN" in broken.advice
+    assert note.name == "autoload" and "TORCH_DEVICE_BACKEND_AUTOLOAD=0" in note.advice
+    assert loads.state == "good"
+
+
+def test_an_unknown_device_is_told():
+    findings = doctor.examine(["devices"], "abacus", 60)
+    assert findings[-1].state == "bad" and "no device 'abacus'" in findings[-1].told
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def test_operators_agree_with_themselves():
+    (finding,) = operators.operators(current("cpu"))
+    assert finding.state == "good" and finding.facts["cases"] > 300
+
+
+def test_an_operator_that_differs_is_named(monkeypatch):
+    calls = []
+    right = norm.rms_norm
+
+    def drifting(x, weight, eps):
+        calls.append(1)
+        return right(x, weight, eps) * (1 + 0.01 * (len(calls) % 2))
+
+    monkeypatch.setattr(norm, "rms_norm", drifting)
+    (finding,) = operators.operators(current("cpu"))
+    assert finding.state == "bad" and "rms_norm" in finding.told and "mm" not in finding.told
+
+
+def test_the_shipped_models_figures_are_stored_with_it():
+    findings = list(numerics.layers(current("cpu", "bfloat16")))
+    assert [f.state for f in findings] == ["good", "good"]
+    assert len(findings[0].facts["norms"]) > 50 and 0 < max(findings[1].facts["relative"].values()) < 0.2
+
+
+def test_other_figures_are_refused(monkeypatch, tmp_path):
+    stored = numerics.shipped_norms()
+    wrong = {**stored, "logits": stored["logits"] * 1.01}
+    for name, values, state in (("one", wrong, "bad"), ("two", {"logits": 1.0}, "bad"), ("three", stored, "good")):
+        path = tmp_path / name
+        path.write_text(json.dumps(values))
+        assert numerics._against_stored(stored, path).state == state
+    assert numerics._against_stored(stored, tmp_path / "absent").state == "limited"
+
+
+# ---- reports ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_names_no_path(tmp_path):
+    finding = Finding(
+        "torch", "bad", "cannot open /opt/vendor-7/lib/libx.so: 3/4 of it", "look into C:\\Users\\someone\\x"
+    )
+    values = report.report([finding])
+    assert values["findings"][0]["told"] == "cannot open …/libx.so: 3/4 of it"
+    assert "someone" not in json.dumps(values) and values["exit_code"] == 2
+    report.write(tmp_path / "r.json", values)
+    assert report.read(tmp_path / "r.json") == values
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 7, "findings": []}', '{"format": 1, "findings": 3}'])
+def test_what_is_no_report_is_refused(tmp_path, text):
+    (tmp_path / "r.json").write_text(text)
+    with pytest.raises(RequestError, match="is not a report"):
+        report.read(tmp_path / "r.json")
+    with pytest.raises(RequestError, match="is not a report"):
+        report.read(tmp_path / "absent.json")
+
+
+def test_reports_are_compared():
+    before = report.report([
+        Finding("speed", "good", "", facts={"tokens_per_second": 100.0}), Finding("tensors", "good", ""),
+        Finding("training", "good", "", facts={"losses": [2.0, 1.0]}), Finding("gone", "good", ""),
+        Finding("layers", "good", "", facts={"norms": {"a": 1.0}, "dtype": "float32"}),
+    ])  # fmt: skip
+    after = report.report([
+        Finding("speed", "good", "", facts={"tokens_per_second": 250.0}), Finding("tensors", "bad", "wrong"),
+        Finding("training", "good", "", facts={"losses": [2.0, 1.03]}),
+        Finding("layers", "good", "", facts={"norms": {"a": 1.001}, "dtype": "float32"}),
+    ])  # fmt: skip
+    lines = dict((line, fine) for fine, line in report.compare(before, after))
+    assert lines == {
+        "speed: tokens_per_second 100 → 250 (2.50×)": True, "tensors: good became bad: wrong": False,
+        "training: losses of 2 steps differ by at most 3.00%": False, "gone: only in the first report": True,
+        "layers float32: norms at 1 places differ by at most 0.001": True,
+    }  # fmt: skip
+
+
+# ---- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_doctor_prints_one_block(capsys):
+    assert main(["doctor"]) in (0, 1)
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("ok   drawing") for line in lines), lines
+
+
+def test_doctor_prints_json(capsys, program):
+    program("print(json.dumps({'finding': {'name': 'a', 'state': 'limited', 'told': 'b'}}))")
+    assert main(["doctor", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["findings"][-1]["name"] == "a"
+
+
+def test_doctor_compares_two_files(capsys, tmp_path):
+    for name, state in (("a", "good"), ("b", "bad")):
+        report.write(tmp_path / name, report.report([Finding("tensors", state, name)]))
+    assert main(["doctor", "--compare", str(tmp_path / "a"), str(tmp_path / "a")]) == 0
+    assert main(["doctor", "--compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 1
+    assert "tensors: good became bad" in capsys.readouterr().out
+    assert main(["doctor", "--compare", str(tmp_path / "a")]) == 1
+    assert "takes two reports" in capsys.readouterr().err
+
+
+def test_doctor_itself_loads_no_torch(program, tmp_path):
+    program("")
+    code = (
+        "import sys; sys.argv=['sancai']; from sancai.cli import main; import sancai.doctor.children as c; "
+        "c.PROGRAM='pretend'; main(['doctor']); sys.exit('torch' in sys.modules)"
+    )
+    import subprocess
+    import sys
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_every_check_exists():
+    import importlib
+
+    from sancai.commands.doctor import ACCEPT, QUICK
+    from sancai.doctor.probe import CHECKS
+
+    assert set(QUICK) | set(ACCEPT) <= set(CHECKS)
+    for name, module in CHECKS.items():
+        assert callable(getattr(importlib.import_module(module), name)), f"{module} has no check {name}"

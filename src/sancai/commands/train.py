@@ -35,9 +35,8 @@ def run(arguments: list[str]) -> int | None:
     if session.step >= config.steps:
         tell(f"{folder} is finished ({session.step} steps); raise --steps to go on or name another --run")
         return None
-    tell(
-        f"{config.name}: steps {session.step} to {config.steps}, pack {config.pack}, device {config.device}, run folder {folder}"
-    )
+    where = f"pack {config.pack}, device {config.device}, run folder {folder}"
+    tell(f"{config.name}: steps {session.step} to {config.steps}, {where}")
     with _interrupts() as stopped, _progress(config.steps, session.step) as watch:
         session.train(watch, stop=stopped)
     give(str(folder / "model"))

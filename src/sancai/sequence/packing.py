@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,8 @@ class PackedSequence:
     def to(self, device: torch.device) -> "PackedSequence":
         """Move the tensors that the network computes with; metadata follows in the layout."""
         names = [n for n in ("text_ids", "latents", "sigma", "grid") if getattr(self, n) is not None]
-        return replace(self, **{name: to_device(getattr(self, name), device) for name in names})
+        moved: dict[str, Any] = {name: to_device(getattr(self, name), device) for name in names}
+        return replace(self, **moved)
 
     def with_latents(self, latents: Tensor, sigma: Tensor) -> "PackedSequence":
         """Return the same places with other contents (a denoising pass)."""

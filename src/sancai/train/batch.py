@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """Move what the network and the losses compute with; facts of the tokens follow in the layout."""
         names = [n for n in ("clean", "sigma", "weight", "targets") if getattr(self, n) is not None]
-        moved = {name: to_device(getattr(self, name), device) for name in names}
+        moved: dict[str, Any] = {name: to_device(getattr(self, name), device) for name in names}
         return replace(self, packed=self.packed.to(device), **moved)
 
 

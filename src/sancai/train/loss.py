@@ -27,7 +27,7 @@ class Totals:
 def loss_terms(
     model: Transformer, batch: Batch, output: Output, aux: Auxiliary, config: LossConfig, totals: Totals
 ) -> dict[str, Tensor]:
-    """Return weighted terms whose sum over a step's batches is the step's loss; the batch lies on the model's device."""
+    """Return weighted terms whose sum over a step's batches is the step's loss; the batch lies beside the model."""
     terms: dict[str, Tensor] = {}
     if batch.clean is not None and output.prediction is not None:
         split, latents = batch.packed.num_committed, batch.packed.latents

@@ -35,7 +35,8 @@ def run(arguments: list[str]) -> int | None:
     if session.step >= config.steps:
         tell(f"{folder} is finished ({session.step} steps); raise --steps to go on or name another --run")
         return None
-    tell(f"{config.name}: steps {session.step} to {config.steps}, pack {config.pack}, run folder {folder}")
+    where = f"pack {config.pack}, device {config.device}, run folder {folder}"
+    tell(f"{config.name}: steps {session.step} to {config.steps}, {where}")
     with _interrupts() as stopped, _progress(config.steps, session.step) as watch:
         session.train(watch, stop=stopped)
     give(str(folder / "model"))
@@ -119,14 +120,15 @@ def _draw_samples(step: int, session: Any) -> None:
     import numpy as np
 
     from sancai import engine, media
+    from sancai.device.host import all_to_host
     from sancai.device.platform import current
 
     config = session.config
     if not config.sample_every or step % config.sample_every or not config.sample_prompts:
         return
     model = type(session.stepper.model)(config.model)
-    model.load_state_dict(session.stepper.average)
-    artist = engine.Engine(model, session.tokenizer, current("cpu"))
+    model.load_state_dict(all_to_host(session.stepper.average))
+    artist = engine.Engine(model, session.tokenizer, current(config.device))
     rows = []
     for prompt in config.sample_prompts:
         requests = [engine.Request(kind="image", prompt=prompt, seed=seed, steps=8) for seed in range(4)]

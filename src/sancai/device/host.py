@@ -8,9 +8,10 @@ import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass
@@ -59,6 +60,26 @@ def to_host(tensor: Tensor) -> Tensor:
         counts.to_host += 1
     with _crossing():
         return tensor.detach().to("cpu")
+
+
+def move(module: nn.Module, device: torch.device) -> nn.Module:
+    """Place a module's parameters and buffers on the device, in place; return the module."""
+    here = [t for t in (*module.parameters(), *module.buffers()) if t.device != device]
+    if here:
+        if (counts := _counts.get()) is not None:
+            counts.to_device += len(here)
+        with _crossing():
+            module.to(device)
+    return module
+
+
+def all_to_host(value: Any) -> Any:
+    """Return nested dictionaries, lists and tuples with every tensor on the host, as files want them."""
+    if isinstance(value, Tensor):
+        return to_host(value)
+    if isinstance(value, dict):
+        return {key: all_to_host(item) for key, item in value.items()}
+    return type(value)(all_to_host(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 @contextlib.contextmanager

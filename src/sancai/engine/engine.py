@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from sancai.codec import PixelCodec
+from sancai.device.host import move, to_device
 from sancai.device.platform import Platform
 from sancai.engine.flow_sampler import FlowSettings, denoise
 from sancai.engine.request import Clip, Event, Progress, Request, TextDelta, ThinkingDelta, Usage
@@ -123,7 +124,7 @@ class Engine:
     def _announced(self, cache: Cache, request: Request, counts: _Counts) -> Iterator[Event]:
         """Draw what the model itself announced: the number of frames is its next token."""
         cache, logits = self._decode(cache, [self.tokenizer.visual])
-        word = self.tokenizer.decode([int(logits[0].argmax())])
+        word = self.tokenizer.decode([choose(logits[0], 0.0)])
         frames = int(word) if word.isdigit() and word != "0" else 1
         cache, _ = self._decode(cache, self.tokenizer.encode(str(frames)))
         yield from self._film(cache, frames, request, counts)
@@ -145,7 +146,8 @@ class Engine:
         alone = len(documents) == 1
         groups = [[[segment]] for segment in documents[0]] if alone else [list(documents)]
         cache = Cache.empty(self.model.config, len(documents))
-        logits = torch.zeros(len(documents), self.model.config.vocab_size)
+        vocabulary, device = self.model.config.vocab_size, self.model.device
+        logits = torch.zeros(len(documents), vocabulary, device=device, dtype=torch.float32)
         for rows in groups:
             packed = pack([[row] for row in rows], cache.cursors)
             output = self.model(packed, cache, keep=True)
@@ -190,12 +192,13 @@ class Engine:
 
 def last_real(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Return the last real column (B, D) of hidden (B, T, D)."""
-    last = real.long().cumsum(1).argmax(1).to(hidden.device)
-    return hidden[torch.arange(len(hidden), device=hidden.device), last]
+    last = to_device(real.long().cumsum(1).argmax(1), hidden.device)
+    return hidden[torch.arange(len(hidden), device=hidden.device, dtype=torch.int64), last]
 
 
 def prepare(model: Transformer, platform: Platform) -> Transformer:
     """Place a model for inference."""
-    model = model.to(platform.device).eval().requires_grad_(False)
+    move(model, platform.device)
+    model.eval().requires_grad_(False)
     model.compute_dtype = platform.dtype
     return model

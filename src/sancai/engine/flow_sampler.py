@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sancai.device.host import to_device, to_host
 from sancai.flow import guide, solve_stepwise, timesteps
 from sancai.model import Cache, Transformer
 from sancai.sequence import Block, PackedSequence, pack, raster_order
@@ -63,8 +64,8 @@ def denoise(
         return guided if bound is None else guided.clamp(-bound, bound)
 
     levels = timesteps(settings.steps, settings.shift if frames == 1 else settings.clip_shift)
-    latents = yield from solve_stepwise(predict, noise.to(model.device), levels)
-    flat = latents.cpu().numpy()
+    latents = yield from solve_stepwise(predict, to_device(noise, model.device), levels)
+    flat = to_host(latents).numpy()
     order = raster_order(rows, columns)
     return flat.reshape(count, frames, rows * columns, channels)[:, :, order].reshape(-1, *shape)
 

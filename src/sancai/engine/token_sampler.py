@@ -5,12 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from sancai.device.host import to_host
 
-def choose(logits: Tensor, temperature: float, generator: torch.Generator) -> int:
+
+def choose(logits: Tensor, temperature: float, generator: torch.Generator | None = None) -> int:
     """Return a token id from logits (V,): the best at temperature 0, else a draw."""
     if temperature == 0:
-        return int(logits.argmax())
-    weights = (logits.float().cpu() / temperature).softmax(-1)
+        return int(to_host(logits.argmax()))
+    weights = (to_host(logits.float()) / temperature).softmax(-1)
     return int(torch.multinomial(weights, 1, generator=generator))
 
 

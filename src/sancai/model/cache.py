@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from sancai.device.host import to_device
 from sancai.model.compressor import Slots
 from sancai.model.config import ModelConfig
 from sancai.sequence import PADDING, Cursor, EntryMeta, PackedSequence, Reach, TokenMeta
@@ -114,10 +115,17 @@ def commit(
         text = TokenMeta.cat([past.tails[ratio], packed.text])
         keep_tails[ratio] = _columns(_in_open_window(text, packed.cursors, ratio))
         tails[ratio] = text.take(keep_tails[ratio])
+    raw, device = raw.take(keep_raw), layers[0].raw.device
+    keep_raw = to_device(keep_raw, device)
+    keep_entries, keep_tails = _placed(keep_entries, device), _placed(keep_tails, device)
     kept = []
     for layer, ratio in zip(layers, config.compress_ratios, strict=False):
         kept.append(_keep(layer, keep_raw, keep_entries.get(ratio), keep_tails.get(ratio)))
-    return Cache(packed.cursors, raw.take(keep_raw), entries, tails, tuple(kept))
+    return Cache(packed.cursors, raw, entries, tails, tuple(kept))
+
+
+def _placed(columns: dict[int, Tensor], device: torch.device) -> dict[int, Tensor]:
+    return {ratio: to_device(kept, device) for ratio, kept in columns.items()}
 
 
 def _keep(layer: LayerCache, raw: Tensor, entries: Tensor | None, tail: Tensor | None) -> LayerCache:

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sancai.device.host import to_device
 from sancai.model.cache import Cache, superseded
 from sancai.model.config import ModelConfig
 from sancai.ops.rope import angles, frequencies
@@ -73,7 +74,7 @@ def plan(packed: PackedSequence, past: Cache, config: ModelConfig, device: torch
         ropes=_ropes(packed, config, device),
         windows={key: w.to(device) for key, w in windows.items()},
         entry_ropes={r: _entry_rope(windows, r, config, device) for r in config.ratios},
-        recency={r: e.last.to(device) for r, e in entries.items()},
+        recency={r: to_device(e.last, device) for r, e in entries.items()},
         context=context,
         entries=entries,
     )
@@ -109,8 +110,8 @@ def _groups(
     """Return the attention calls of a layer: text, clean blocks, noisy blocks."""
 
     def group(modality: Modality, columns: slice, queries: TokenMeta) -> QueryGroup:
-        raw = sees_tokens(queries, context, config.reach).to(device)
-        seen = {r: sees_entries(queries, e).to(device) for r, e in entries.items()}
+        raw = to_device(sees_tokens(queries, context, config.reach), device)
+        seen = {r: to_device(sees_entries(queries, e), device) for r, e in entries.items()}
         return QueryGroup(modality, columns, raw, seen)
 
     out = []
@@ -127,7 +128,7 @@ def _groups(
         queries = packed.visual.take(noisy)
         base = group("visual", noisy, queries)
         folds = _equal_copies(queries.copy)
-        own = _own(queries, folds).to(device)
+        own = to_device(_own(queries, folds), device)
         out.append(QueryGroup("visual", noisy, base.raw, base.entries, own, folds))
     return out
 
@@ -159,7 +160,7 @@ def _ropes(packed: PackedSequence, config: ModelConfig, device: torch.device) ->
         for modality, meta in (("text", packed.text), ("visual", packed.visual)):
             if meta is not None:
                 cos, sin = angles(meta.position, turn)
-                out[modality, compressed] = cos[:, :, None].to(device), sin[:, :, None].to(device)
+                out[modality, compressed] = to_device(cos[:, :, None], device), to_device(sin[:, :, None], device)
     return out
 
 
@@ -171,4 +172,4 @@ def _entry_rope(
     turn = frequencies(config.qk_rope_head_dim, *config.rope(ratio))
     position = torch.cat(found, 1) if found else torch.zeros(1, 0, 3, device="cpu", dtype=torch.float32)
     cos, sin = angles(position, turn)
-    return cos.to(device), sin.to(device)
+    return to_device(cos, device), to_device(sin, device)

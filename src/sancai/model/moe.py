@@ -111,7 +111,8 @@ class Experts(nn.Module):
         w1, w2, w3 = self._stacks(x.dtype)
         gate, up = (plan.matmul(tiles, w) for w in (w1, w3))
         out = plan.gather(plan.matmul(self.activate(gate, up), w2))
-        back = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=x.device))
+        places = torch.arange(len(order), device=x.device, dtype=torch.int64)
+        back = torch.empty_like(order).scatter_(0, order, places)
         return (out.index_select(0, back).unflatten(0, (-1, top_k)) * weights.to(x.dtype)[..., None]).sum(1)
 
     def _stacks(self, dtype: torch.dtype) -> list[Tensor | PackedStack]:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sancai.device.host import move, to_device
 from sancai.errors import ConfigError, RequestError
 from sancai.model.block import Block, Pass, VisualBlock, run_block
 from sancai.model.cache import Cache, LayerCache, commit
@@ -110,7 +111,8 @@ class Transformer(nn.Module):
         config = replace(self.config, visual=visual)
         half = Visual(config, visual)
         initialise(half, config, seed)
-        self.config, self.visual = config, half.to(self.device).train(self.training)
+        move(half, self.device)
+        self.config, self.visual = config, half.train(self.training)
 
     def export_text(self) -> dict[str, Tensor]:
         """Return the stock V4 half of the weights, by our names."""
@@ -122,12 +124,12 @@ class Transformer(nn.Module):
         if packed.text_ids.shape[1]:
             text = self.embed(packed.text_ids).to(self.compute_dtype)
             streams["text"] = text[:, :, None].expand(-1, -1, self.config.hc_mult, -1)
-            real["text"] = packed.text.is_real.to(self.device)
+            real["text"] = to_device(packed.text.is_real, self.device)
         if packed.latents is not None and packed.visual is not None:
             if self.visual is None:
                 raise RequestError("this model has no visual half; load one with visual settings")
             streams["visual"] = self.visual.embed(packed.latents, packed.grid, self.compute_dtype)
-            real["visual"] = packed.visual.is_real.to(self.device)
+            real["visual"] = to_device(packed.visual.is_real, self.device)
             frame_tokens = packed.frame[0] * packed.frame[1]
             noise = self.visual.noise(packed.sigma, frame_tokens, self.compute_dtype)
         return streams, Pass(layout, packed.num_committed, packed.text_ids, real, noise, aux)
@@ -159,15 +161,15 @@ class Transformer(nn.Module):
         alone = replace(packed, latents=None, visual=None, sigma=None, grid=None, num_committed=0)
         layout = plan(alone, Cache.empty(self.config, packed.batch), self.config, self.device)
         text_step = replace(step, layout=layout, num_committed=0, noise=None)
-        following = next_ids(packed.text_ids, packed.text).to(self.device)
+        following = next_ids(to_device(packed.text_ids, self.device), packed.text)
         return self.mtp[0](streams, self.embed(following).to(streams.dtype), text_step)
 
 
 def next_ids(ids: Tensor, text: TokenMeta) -> Tensor:
     """Return each position's next text token (B, T); 0 where none follows directly."""
-    follows = has_next(text, 1)
+    follows = to_device(has_next(text, 1), ids.device)
     shifted = F.pad(ids[:, 1:], (0, 1))
-    return shifted.masked_fill(~follows.to(ids.device), 0)
+    return shifted.masked_fill(~follows, 0)
 
 
 def has_next(text: TokenMeta, steps: int) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sancai.device.host import to_device
 from sancai.model.block import VisualBlock
 from sancai.model.config import ModelConfig, VisualConfig
 from sancai.model.hyper_connection import HyperHead
@@ -73,7 +74,7 @@ def tokens_to_pixels(tokens: Tensor, frame: tuple[int, int], side: int) -> Tenso
     Channels lie last in memory: convolutions with few channels are several times faster so.
     """
     rows, columns = frame
-    order = torch.from_numpy(raster_order(rows, columns)).to(tokens.device)
+    order = to_device(torch.from_numpy(raster_order(rows, columns)), tokens.device)
     frames = tokens.unflatten(1, (-1, rows * columns)).flatten(0, 1)[:, order]
     grid = frames.view(-1, rows, columns, side, side, tokens.shape[-1] // side**2)
     pixels = grid.permute(0, 1, 3, 2, 4, 5).reshape(len(frames), rows * side, columns * side, -1)
@@ -84,7 +85,7 @@ def pixels_to_tokens(pictures: Tensor, batch: int, side: int) -> Tensor:
     """Undo `tokens_to_pixels`."""
     count, channels, height, width = pictures.shape
     rows, columns = height // side, width // side
-    order = torch.from_numpy(morton_order(rows, columns)).to(pictures.device)
+    order = to_device(torch.from_numpy(morton_order(rows, columns)), pictures.device)
     grid = pictures.permute(0, 2, 3, 1).reshape(count, rows, side, columns, side, channels).transpose(2, 3)
     return grid.reshape(count, rows * columns, -1)[:, order].reshape(batch, -1, side * side * channels)
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sancai.device.host import to_device
 from sancai.errors import RequestError
 from sancai.sequence.meta import NEVER, PADDING, TokenMeta
 from sancai.sequence.order import morton_order
@@ -57,10 +59,11 @@ class PackedSequence:
     def batch(self) -> int:
         return self.text_ids.shape[0]
 
-    def to(self, device: torch.device | str) -> "PackedSequence":
+    def to(self, device: torch.device) -> "PackedSequence":
         """Move the tensors that the network computes with; metadata follows in the layout."""
         names = [n for n in ("text_ids", "latents", "sigma", "grid") if getattr(self, n) is not None]
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        moved: dict[str, Any] = {name: to_device(getattr(self, name), device) for name in names}
+        return replace(self, **moved)
 
     def with_latents(self, latents: Tensor, sigma: Tensor) -> "PackedSequence":
         """Return the same places with other contents (a denoising pass)."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sancai.device.host import to_device
 from sancai.sequence.meta import NEVER, PADDING, EntryMeta, TokenMeta
 
 
@@ -31,10 +32,10 @@ class Windows:
     def count(self) -> int:
         return self.own.shape[1]
 
-    def to(self, device: torch.device | str) -> "Windows":
+    def to(self, device: torch.device) -> "Windows":
         """Move the gather tables."""
         tables = (self.own, self.has_own, self.previous, self.has_previous)
-        own, has_own, previous, has_previous = (t.to(device) for t in tables)
+        own, has_own, previous, has_previous = (to_device(t, device) for t in tables)
         return Windows(own, has_own, previous, has_previous, self.entries)
 
 

@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sancai.data.samples import Sampler
+from sancai.device.host import to_device
 from sancai.flow import corrupt, sample_sigma
 from sancai.model import has_next
 from sancai.sequence import PackedSequence, pack
@@ -24,7 +26,7 @@ class Batch:
 
     packed: noisy columns hold z.  clean: (B, Tn, C) what they should become.  sigma: (B, Tn).
     weight: (B, Tn), for real noisy tokens one over the root of their block's frames: the frames of a clip agree.
-    targets: (B, Tt) next-token ids.  learn: (B, Tt) boolean, where they count.
+    targets: (B, Tt) next-token ids.  learn: (B, Tt) boolean, where they count; it stays on the host.
     """
 
     task: str
@@ -46,6 +48,12 @@ class Batch:
     @property
     def text_tokens(self) -> int:
         return int(self.learn.sum())
+
+    def to(self, device: torch.device) -> "Batch":
+        """Move what the network and the losses compute with; facts of the tokens follow in the layout."""
+        names = [n for n in ("clean", "sigma", "weight", "targets") if getattr(self, n) is not None]
+        moved: dict[str, Any] = {name: to_device(getattr(self, name), device) for name in names}
+        return replace(self, packed=self.packed.to(device), **moved)
 
 
 def batches(sampler: Sampler, config: TrainConfig, step: int) -> Iterator[Batch]:

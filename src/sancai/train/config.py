@@ -66,6 +66,8 @@ class TrainConfig:
     decay_share: float = 0.4
     """Last part of the run in which rates fall to zero."""
     ema: float = 0.995
+    device: str = "cpu"
+    """Device to train on: `cpu`, `auto`, a chip's key or a device type, with :1 for the second of several."""
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     compile: bool = False
     """Join small operations with torch.compile; needs a C++ compiler on a CPU."""

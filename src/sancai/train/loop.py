@@ -23,6 +23,8 @@ from sancai.checkpoint import (
 from sancai.data.packs import open_pack
 from sancai.data.samples import Sampler, sample_texts
 from sancai.data.vocabulary import known_colors, known_words
+from sancai.device.host import all_to_host, move, to_device
+from sancai.device.platform import current
 from sancai.errors import CheckpointError
 from sancai.model import Transformer
 from sancai.telemetry import MetricsFile
@@ -82,27 +84,33 @@ class Run:
 
     def save(self) -> None:
         """Write the training state and the averaged model."""
-        save_state(self.folder, self.step, self.state())
+        state = self.state()
+        save_state(self.folder, self.step, state)
         folder = self.folder / "model"
-        save_model(folder, self.config.model, self.stepper.average, self.tokenizer)
+        save_model(folder, self.config.model, state["average"], self.tokenizer)
         if not (folder / "words.json").is_file():
             library = self.stepper.sampler.library
             for name, values in (("words", known_words(library)), ("palette", known_colors(library))):
                 (folder / f"{name}.json").write_text(json.dumps(values, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def state(self) -> dict[str, Any]:
-        """Return everything that a step changes."""
+        """Return everything that a step changes, on the host: files hold host tensors whatever the device."""
         return {
             "step": self.step,
-            "weights": self.stepper.model.state_dict(),
-            "average": self.stepper.average,
-            "optimizer": self.stepper.optimizer.state_dict(),
+            "weights": all_to_host(dict(self.stepper.model.state_dict())),
+            "average": all_to_host(self.stepper.average),
+            "optimizer": all_to_host(self.stepper.optimizer.state_dict()),
         }
 
 
 def start(config: TrainConfig, folder: pathlib.Path) -> Run:
-    """Open a run: go on from the newest state in the folder, or begin."""
+    """Open a run on the device it names: go on from the newest state in the folder, or begin.
+
+    Raises:
+        DeviceError: the device is not here, or does not compute in the run's number format.
+    """
     torch.set_flush_denormal(True)
+    platform = current(config.device, config.dtype)
     library = open_pack(config.pack)
     path = newest_state(folder)
     fresh = path is None
@@ -112,12 +120,13 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
             f"the texts need {tokenizer.vocab_size} tokens but model.vocab_size is {config.model.vocab_size}; raise it"
         )
     model = Transformer(config.model, seed=config.seed)
-    model.compute_dtype = getattr(torch, config.dtype)
+    model.compute_dtype = platform.dtype
     if config.model.visual and config.model.visual.sharing == "frozen_text":
         freeze_text(model)
     if fresh and config.start_from:
         source = pathlib.Path(config.start_from) / WEIGHTS
         load_weights(model, read_weights(source), source)
+    move(model, platform.device)
     run = Run(config, folder, Stepper(model, Sampler(library, tokenizer, config.samples), config), tokenizer)
     if path is not None:
         _restore(run, path)
@@ -157,13 +166,13 @@ def _describe(config: TrainConfig, folder: pathlib.Path, step: int) -> None:
 
 def _restore(run: Run, path: pathlib.Path) -> None:
     """Load a state into a fresh run of the same settings."""
-    state = load_state(path)
+    state, device = load_state(path), run.stepper.model.device
     try:
-        run.stepper.model.load_state_dict(state["weights"])
+        run.stepper.model.load_state_dict({n: to_device(t, device) for n, t in state["weights"].items()})
         run.stepper.optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, KeyError, ValueError) as error:
         raise CheckpointError(
             f"the state {path} belongs to another architecture ({error}); use a new folder or the same settings"
         ) from error
-    run.stepper.average = state["average"]
+    run.stepper.average = {n: to_device(t, device) for n, t in state["average"].items()}
     run.step = int(state["step"])

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sancai.device.host import to_device
 from sancai.flow import flow_loss
 from sancai.model import Auxiliary, Output, Transformer, has_next
 from sancai.train.batch import Batch
@@ -26,7 +27,7 @@ class Totals:
 def loss_terms(
     model: Transformer, batch: Batch, output: Output, aux: Auxiliary, config: LossConfig, totals: Totals
 ) -> dict[str, Tensor]:
-    """Return weighted terms whose sum over a step's batches is the step's loss."""
+    """Return weighted terms whose sum over a step's batches is the step's loss; the batch lies beside the model."""
     terms: dict[str, Tensor] = {}
     if batch.clean is not None and output.prediction is not None:
         split, latents = batch.packed.num_committed, batch.packed.latents
@@ -53,9 +54,9 @@ def cross_entropy(model: Transformer, hidden: Tensor, targets: Tensor, learn: Te
     """
     places = learn.flatten().nonzero()[:, 0]
     count = len(places)
-    places = F.pad(places, (0, -count % PLACES_MULTIPLE))
-    logits = model.logits(hidden.flatten(0, 1).index_select(0, places.to(hidden.device)))
-    losses = F.cross_entropy(logits, targets.flatten()[places].to(logits.device), reduction="none")
+    places = to_device(F.pad(places, (0, -count % PLACES_MULTIPLE)), hidden.device)
+    logits = model.logits(hidden.flatten(0, 1).index_select(0, places))
+    losses = F.cross_entropy(logits, targets.flatten().index_select(0, places), reduction="none")
     return losses[:count].sum()
 
 

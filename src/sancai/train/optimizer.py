@@ -5,7 +5,6 @@ AdamW's rates carry over, decoupled weight decay.  Every expert's matrix is orth
 Matrices of one shape run as one batch.
 """
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sancai.errors import CapacityError
+from sancai.device.host import to_device
 
 RMS = 0.18
 FAST = (3.4445, -4.7750, 2.0315)
@@ -59,14 +58,14 @@ class Optimizer:
             lr=config.adamw_lr, betas=config.betas, eps=config.eps, foreach=True,
         )  # fmt: skip
 
-    def step(self, scale: float) -> float:
-        """Update all parameters with rates times `scale`; return the gradients' norm before clipping."""
+    def clip(self) -> Tensor:
+        """Clip all gradients together; return their norm before that, a scalar on the device."""
         everything = [*self.matrices.values(), *self.others.values()]
-        norm = float(nn.utils.clip_grad_norm_(everything, self.config.clip, foreach=True))
-        if not math.isfinite(norm):
-            raise CapacityError(
-                "the gradients are not finite; nothing was changed: lower the rates or go on from a state"
-            )
+        norm = nn.utils.clip_grad_norm_(everything, self.config.clip, foreach=True)
+        return to_device(norm, everything[0].device)  # without any gradient it is a zero on the host
+
+    def step(self, scale: float) -> None:
+        """Update all parameters with rates times `scale`, and drop their gradients."""
         for group in self.adamw.param_groups:
             group["lr"] = self.config.adamw_lr * scale
         self.adamw.step()
@@ -74,7 +73,6 @@ class Optimizer:
         self.adamw.zero_grad(set_to_none=True)
         for parameter in self.matrices.values():
             parameter.grad = None
-        return norm
 
     @torch.no_grad()
     def _step_matrices(self, lr: float) -> None:
@@ -107,10 +105,17 @@ class Optimizer:
         return {"momentum": self.momentum, "adamw": self.adamw.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore `state_dict`'s output."""
+        """Restore `state_dict`'s output, which may lie on the host."""
         for name, tensor in state["momentum"].items():
-            self.momentum[name].copy_(tensor)
-        self.adamw.load_state_dict(state["adamw"])
+            self.momentum[name].copy_(to_device(tensor, self.momentum[name].device))
+        ordered = [p for group in self.adamw.param_groups for p in group["params"]]
+        moved = {i: _beside(ordered[i], facts) for i, facts in state["adamw"]["state"].items()}
+        self.adamw.load_state_dict(state["adamw"] | {"state": moved})
+
+
+def _beside(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return AdamW's averages of a parameter on its device; the count of steps stays on the host."""
+    return {n: v if n == "step" else to_device(v, parameter.device) for n, v in facts.items()}
 
 
 def is_matrix(name: str, parameter: Tensor) -> bool:

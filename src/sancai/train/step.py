@@ -1,16 +1,19 @@
 """One optimisation step: batches → losses → gradients → update → routing biases → average."""
 
+import math
 from collections import defaultdict
 
 import torch
 from torch import Tensor
 
 from sancai.data.samples import Sampler
+from sancai.device.host import to_host
+from sancai.errors import CapacityError
 from sancai.model import Auxiliary, Transformer
 from sancai.model.attention import Attention
 from sancai.model.hyper_connection import HyperConnection
 from sancai.model.moe import Expert, Experts, MoE
-from sancai.train.batch import batches
+from sancai.train.batch import Batch, batches
 from sancai.train.config import TrainConfig
 from sancai.train.loss import Totals, loss_terms
 from sancai.train.optimizer import Optimizer
@@ -46,31 +49,57 @@ class Stepper:
         self.moes = {m.name: m for m in model.modules() if isinstance(m, MoE)}
 
     def step(self, number: int) -> dict[str, float]:
-        """Run step `number`; return its losses and statistics."""
+        """Run step `number`; return its losses and statistics.
+
+        The host reads from the device once, between the gradients and the update: everything that is reported is
+        known by then, and a norm that is not finite stops the step before anything has changed.
+
+        Raises:
+            CapacityError: the gradients are not finite.
+        """
         todo = list(batches(self.sampler, self.config, number))
         totals = Totals(sum(b.noisy_weight for b in todo), sum(b.text_tokens for b in todo), len(todo))
-        report: dict[str, float] = defaultdict(float)
+        told: list[tuple[Batch, str]] = []
+        values: list[Tensor] = []
         loads: dict[str, Tensor] = {}
         for batch in todo:
-            reads = batch.task in READING
-            aux = Auxiliary(wants_indexer=batch.task == "look")
-            output = self.model(batch.packed, aux=aux, wants_mtp=reads)
-            terms = loss_terms(self.model, batch, output, aux, self.config.loss, totals)
-            loss = torch.stack(list(terms.values())).sum()
-            if loss.requires_grad:  # with a frozen text half, text alone teaches nothing
-                loss.backward()
-            for name, term in terms.items():
-                report[f"loss/{name}"] += float(term.detach())
-                if name in ("flow", "text"):
-                    count = batch.noisy_weight if name == "flow" else batch.text_tokens
-                    report[f"{name}/{batch.task}"] = float(term.detach()) * self._share(name, totals) / max(count, 1.0)
+            terms, aux = self._learn(batch, totals)
+            told += [(batch, name) for name in terms]
+            values += [term.detach() for term in terms.values()]
             for name, load in aux.loads.items():
                 loads[name] = loads.get(name, 0) + load
-        report["gradient_norm"] = self.optimizer.step(self.config.rate(number))
-        report["rate"] = self.config.rate(number)
-        report["effective_experts"] = self._balance(loads)
+        shares = {name: load / load.sum().clamp(min=1) for name, load in loads.items()}
+        *losses, norm = _read([*map(_effective, shares.values()), *values, self.optimizer.clip()])
+        experts, losses = losses[: len(shares)], losses[len(shares) :]
+        _check_finite(norm)
+        self.optimizer.step(self.config.rate(number))
+        self._balance(shares)
         self._follow(number)
+        report = self._losses(told, losses, totals)
+        report |= {"gradient_norm": norm, "rate": self.config.rate(number)}
+        report["effective_experts"] = min(experts, default=float("inf"))
         report["noisy_tokens"], report["text_tokens"] = sum(b.noisy_tokens for b in todo), totals.text
+        return report
+
+    def _learn(self, batch: Batch, totals: Totals) -> tuple[dict[str, Tensor], Auxiliary]:
+        """Add one batch's gradients; return its loss terms and routing statistics."""
+        placed = batch.to(self.model.device)
+        aux = Auxiliary(wants_indexer=batch.task == "look")
+        output = self.model(placed.packed, aux=aux, wants_mtp=batch.task in READING)
+        terms = loss_terms(self.model, placed, output, aux, self.config.loss, totals)
+        loss = torch.stack(list(terms.values())).sum()
+        if loss.requires_grad:  # with a frozen text half, text alone teaches nothing
+            loss.backward()
+        return terms, aux
+
+    def _losses(self, told: list[tuple[Batch, str]], losses: list[float], totals: Totals) -> dict[str, float]:
+        """Return each term's sum over the batches, and the plain mean of each task's flow and text loss."""
+        report: dict[str, float] = defaultdict(float)
+        for (batch, name), loss in zip(told, losses, strict=True):
+            report[f"loss/{name}"] += loss
+            if name in ("flow", "text"):
+                count = batch.noisy_weight if name == "flow" else batch.text_tokens
+                report[f"{name}/{batch.task}"] = loss * self._share(name, totals) / max(count, 1.0)
         return dict(report)
 
     def _share(self, name: str, totals: Totals) -> float:
@@ -79,17 +108,12 @@ class Stepper:
         return totals.noisy if name == "flow" else max(totals.text, loss.least_text) / max(loss.text, 1e-12)
 
     @torch.no_grad()
-    def _balance(self, loads: dict[str, Tensor]) -> float:
-        """Move routing biases against the load; return the smallest effective number of experts."""
-        smallest = float("inf")
-        for name, load in loads.items():
-            share = load / load.sum().clamp(min=1)
-            entropy = -(share * share.clamp(min=1e-9).log()).sum()
-            smallest = min(smallest, float(entropy.exp()))
+    def _balance(self, shares: dict[str, Tensor]) -> None:
+        """Move routing biases against the load."""
+        for name, share in shares.items():
             gate = self.moes[name].gate
             if hasattr(gate, "bias") and gate.weight.requires_grad:
                 gate.bias += self.config.loss.bias_step * (share.mean() - share).sign()
-        return smallest
 
     @torch.no_grad()
     def _follow(self, number: int) -> None:
@@ -98,3 +122,18 @@ class Stepper:
         state = self.model.state_dict()
         floating = [n for n, t in state.items() if t.is_floating_point()]
         torch._foreach_lerp_([self.average[n] for n in floating], [state[n] for n in floating], 1 - keep)
+
+
+def _read(values: list[Tensor]) -> list[float]:
+    """Return scalars of the device: the one read of a step."""
+    return to_host(torch.stack(values)).tolist()
+
+
+def _effective(share: Tensor) -> Tensor:
+    """Return the effective number of experts, the exponential of the entropy of their shares (E,)."""
+    return (-(share * share.clamp(min=1e-9).log()).sum()).exp()
+
+
+def _check_finite(norm: float) -> None:
+    if not math.isfinite(norm):
+        raise CapacityError("the gradients are not finite; nothing was changed: lower the rates or go on from a state")

@@ -13,9 +13,10 @@ import torch
 
 from recipes import nano
 from sancai.checkpoint import load_model, newest_state
-from sancai.errors import CheckpointError
+from sancai.device import collectives
+from sancai.errors import CheckpointError, ConfigError
 from sancai.telemetry import read_metrics
-from sancai.train import TrainConfig, start
+from sancai.train import Share, TrainConfig, start
 
 TIMELESS = ("seconds",)
 
@@ -100,3 +101,38 @@ def test_interrupting_the_command_saves_and_the_same_command_goes_on(tmp_path: p
     )
     assert again.returncode == 0, again.stderr
     assert len(read_metrics(tmp_path / "run" / "metrics.jsonl")) == done + 1
+
+
+def ranks(folder: pathlib.Path, *options: str) -> subprocess.CompletedProcess:
+    """Train nano on two ranks."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "--", "sancai"]
+    return subprocess.run(
+        [*launch, "train", "recipes.nano:pretrain", "--run", str(folder), "--sample-every", "0", *options],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(("src", "."))},
+        capture_output=True, text=True, cwd=pathlib.Path(__file__).parents[2],
+    )  # fmt: skip
+
+
+def test_two_ranks_make_the_steps_of_one(tmp_path: pathlib.Path) -> None:
+    settings = short(steps=5, loss=dataclasses.replace(nano.pretrain().loss, balance=0.0))
+    start(settings, tmp_path / "one").train()
+    done = ranks(tmp_path / "two", "--steps", "5", "--loss.balance", "0")
+    assert done.returncode == 0, done.stderr[-3000:]
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert len(two) == 5, "only the first rank writes"
+    for mine, theirs in zip(one, two, strict=True):
+        assert mine.keys() == theirs.keys()
+        for name in ("loss/flow", "loss/text", "gradient_norm"):
+            if name in mine:
+                tolerance = 1e-5 if mine["step"] == 0 else 2e-3
+                assert theirs[name] == pytest.approx(mine[name], rel=tolerance), (name, mine["step"])
+    go_on = start(dataclasses.replace(settings, steps=6), tmp_path / "two")
+    assert go_on.step == 5, "a state of two ranks opens on one"
+    go_on.train()
+
+
+def test_fewer_rows_than_ranks_are_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start(short(mixture={"image": Share(1)}), tmp_path)
+    monkeypatch.setattr(collectives, "world", lambda: 2)
+    with pytest.raises(ConfigError, match="image has 1 rows a step, fewer than 2 ranks"):
+        run.stepper.step(0)

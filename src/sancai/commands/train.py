@@ -23,23 +23,28 @@ def run(arguments: list[str]) -> int | None:
         give(
             "usage: sancai train RECIPE [--run FOLDER] [--setting value …]\n\n"
             "RECIPE is module:function, for example recipes.nano:pretrain; add --help after it for all settings.\n"
-            "A run in a folder that holds one already goes on where it stopped."
+            "A run in a folder that holds one already goes on where it stopped.\n"
+            "Several devices: torchrun --nproc-per-node=2 -m -- sancai train RECIPE"
         )
         return None
     recipe, *rest = arguments
     folder, rest = _folder(recipe, rest)
     config = tyro.cli(type(default := load_recipe(recipe)), default=default, args=rest, prog=f"sancai train {recipe}")
     from sancai import train
+    from sancai.device import collectives
 
     session = train.start(config, folder)
     if session.step >= config.steps:
         tell(f"{folder} is finished ({session.step} steps); raise --steps to go on or name another --run")
         return None
     where = f"pack {config.pack}, device {config.device}, run folder {folder}"
-    tell(f"{config.name}: steps {session.step} to {config.steps}, {where}")
+    if collectives.rank() == 0:
+        tell(f"{config.name}: steps {session.step} to {config.steps}, {where}, ranks {collectives.world()}")
     with _interrupts() as stopped, _progress(config.steps, session.step) as watch:
         session.train(watch, stop=stopped)
-    give(str(folder / "model"))
+    if collectives.rank() == 0:
+        give(str(folder / "model"))
+    collectives.stop()
     return 130 if stopped() else None
 
 

@@ -53,6 +53,11 @@ def world() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def wait(platform: Platform) -> None:
+    """Return when all ranks have come here."""
+    all_reduce(torch.zeros(1, dtype=torch.float32, device=platform.device))
+
+
 def all_reduce(tensor: Tensor) -> Tensor:
     """Return the sum of all ranks' tensors; the tensor given is overwritten with it."""
     if world() > 1:

@@ -51,7 +51,8 @@ def reasons_against() -> dict[str, str]:
 def choose(wanted: str = "auto") -> tuple[Chip, torch.device]:
     """Return the chip and device for `auto`, a chip's key or a device type, either with `:index`.
 
-    `auto` follows SANCAI_DEVICE where that is set, else takes the best that is found.
+    `auto` follows SANCAI_DEVICE where that is set, else takes the best that is found.  Each of the ranks that
+    `torchrun` starts takes its own of several devices.
 
     Raises:
         DeviceError: no such name, or the device is not here.
@@ -68,6 +69,7 @@ def choose(wanted: str = "auto") -> tuple[Chip, torch.device]:
     for chip in chips().values():
         if chip.device_type == kind:
             _try_load(chip)
+    index = index or (os.environ.get("LOCAL_RANK", "") if kind != "cpu" else "")
     device = _usable(f"{kind}:{index}" if index else kind, wanted)
     here = device_name(device)
     chip = chip_of(kind, here)

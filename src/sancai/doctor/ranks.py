@@ -5,18 +5,13 @@ import sys
 import torch
 
 from sancai.device import collectives
-from sancai.device.detect import choose
 from sancai.device.host import to_host
 from sancai.device.platform import current
 
 
 def main(key: str) -> None:
     """Exchange small tensors and compare."""
-    import os
-
-    local = int(os.environ.get("LOCAL_RANK", "0"))
-    device_type = choose(key)[1].type
-    here = current(key if device_type == "cpu" else f"{key}:{local}")
+    here = current(key)
     rank, world = collectives.start(here)
     try:
         _exchange(here.device, rank, world)

@@ -53,6 +53,10 @@ class TokenMeta:
         """Select columns, the same in every row."""
         return TokenMeta(*(getattr(self, f.name)[:, columns] for f in fields(TokenMeta)))
 
+    def rows(self, part: slice) -> "TokenMeta":
+        """Select rows."""
+        return TokenMeta(*(getattr(self, f.name)[part] for f in fields(TokenMeta)))
+
     def repeat(self, times: int) -> "TokenMeta":
         """Repeat each row `times` times, rows of one source staying together."""
         return TokenMeta(*(getattr(self, f.name).repeat_interleave(times, 0) for f in fields(TokenMeta)))

@@ -65,6 +65,13 @@ class PackedSequence:
         moved: dict[str, Any] = {name: to_device(getattr(self, name), device) for name in names}
         return replace(self, **moved)
 
+    def rows(self, part: slice) -> "PackedSequence":
+        """Return some of the rows, as wide as they are."""
+        names = [n for n in ("text_ids", "learn", "latents", "sigma", "grid") if getattr(self, n) is not None]
+        taken: dict[str, Any] = {name: getattr(self, name)[part] for name in names}
+        visual = self.visual.rows(part) if self.visual is not None else None
+        return replace(self, text=self.text.rows(part), visual=visual, cursors=self.cursors[part], **taken)
+
     def with_latents(self, latents: Tensor, sigma: Tensor) -> "PackedSequence":
         """Return the same places with other contents (a denoising pass)."""
         return replace(self, latents=latents, sigma=sigma)

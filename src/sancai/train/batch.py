@@ -49,6 +49,16 @@ class Batch:
     def text_tokens(self) -> int:
         return int(self.learn.sum())
 
+    @property
+    def num_rows(self) -> int:
+        return self.packed.batch
+
+    def rows(self, part: slice) -> "Batch":
+        """Return some of the rows: what one of several ranks learns from."""
+        names = [n for n in ("clean", "sigma", "weight", "targets", "learn") if getattr(self, n) is not None]
+        taken: dict[str, Any] = {name: getattr(self, name)[part] for name in names}
+        return replace(self, packed=self.packed.rows(part), **taken)
+
     def to(self, device: torch.device) -> "Batch":
         """Move what the network and the losses compute with; facts of the tokens follow in the layout."""
         names = [n for n in ("clean", "sigma", "weight", "targets") if getattr(self, n) is not None]

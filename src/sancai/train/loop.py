@@ -23,7 +23,8 @@ from sancai.checkpoint import (
 from sancai.data.packs import open_pack
 from sancai.data.samples import Sampler, sample_texts
 from sancai.data.vocabulary import known_colors, known_words
-from sancai.device.host import all_to_host, move, to_device
+from sancai.device import collectives
+from sancai.device.host import all_to_host, move, to_device, to_host
 from sancai.device.platform import current
 from sancai.errors import CheckpointError
 from sancai.model import Transformer
@@ -62,19 +63,21 @@ class Run:
             until: step to stop at.
             stop: asked after every step; True saves and returns.
         """
-        metrics = MetricsFile(self.folder / "metrics.jsonl", self.step)
+        leads = collectives.rank() == 0
+        metrics = MetricsFile(self.folder / "metrics.jsonl", self.step) if leads else None
         whole = True
         last = min(until or self.config.steps, self.config.steps)
         try:
-            while self.step < last and not stop():
+            while self.step < last and not self._agreed(stop()):
                 started = time.monotonic()
                 whole = False
                 report = self.stepper.step(self.step)
                 report["seconds"] = time.monotonic() - started
-                metrics.write(self.step, {k: round(v, 6) for k, v in report.items()})
+                if metrics:
+                    metrics.write(self.step, {k: round(v, 6) for k, v in report.items()})
                 self.step += 1
                 whole = True
-                if watch:
+                if watch and leads:
                     watch(self.step, report, self)
                 if self.step % self.config.save_every == 0:
                     self.save()
@@ -82,8 +85,17 @@ class Run:
             if whole:  # never a state from the middle of a step
                 self.save()
 
+    def _agreed(self, wish: bool) -> bool:
+        """Return whether any rank wishes to stop, so that all stop after the same step."""
+        if collectives.world() == 1:
+            return wish
+        wishes = torch.full((1,), float(wish), dtype=torch.float32, device="cpu")
+        return bool(to_host(collectives.all_reduce(to_device(wishes, self.stepper.model.device))) > 0)
+
     def save(self) -> None:
-        """Write the training state and the averaged model."""
+        """Write the training state and the averaged model; of several ranks the first does."""
+        if collectives.rank():
+            return
         state = self.state()
         save_state(self.folder, self.step, state)
         folder = self.folder / "model"
@@ -106,15 +118,20 @@ class Run:
 def start(config: TrainConfig, folder: pathlib.Path) -> Run:
     """Open a run on the device it names: go on from the newest state in the folder, or begin.
 
+    Started by `torchrun`, every rank opens the same run; they share each step's rows, and the first writes.
+
     Raises:
         DeviceError: the device is not here, or does not compute in the run's number format.
     """
     torch.set_flush_denormal(True)
     platform = current(config.device, config.dtype)
+    rank, _ = collectives.start(platform)
     library = open_pack(config.pack)
     path = newest_state(folder)
     fresh = path is None
-    tokenizer = _tokenizer(config, folder, library, fresh)
+    tokenizer = _tokenizer(config, folder, library, fresh) if rank == 0 else None
+    collectives.wait(platform)
+    tokenizer = tokenizer or Tokenizer.load(folder / TOKENIZER)
     if tokenizer.vocab_size > config.model.vocab_size:
         raise CheckpointError(
             f"the texts need {tokenizer.vocab_size} tokens but model.vocab_size is {config.model.vocab_size}; raise it"
@@ -130,7 +147,8 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
     run = Run(config, folder, Stepper(model, Sampler(library, tokenizer, config.samples), config), tokenizer)
     if path is not None:
         _restore(run, path)
-    _describe(config, folder, run.step)
+    if rank == 0:
+        _describe(config, folder, run.step)
     return run
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sancai.device import collectives
 from sancai.device.host import to_device
 
 RMS = 0.18
@@ -57,6 +58,16 @@ class Optimizer:
             ],
             lr=config.adamw_lr, betas=config.betas, eps=config.eps, foreach=True,
         )  # fmt: skip
+
+    def gather(self) -> None:
+        """Add up the gradients of all ranks, by one collective."""
+        if collectives.world() == 1:
+            return
+        everything = (*self.matrices.values(), *self.others.values())
+        grads = [p.grad for p in everything if p.grad is not None]
+        flat = collectives.all_reduce(torch.cat([g.flatten() for g in grads]))
+        for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
+            grad.copy_(part.view_as(grad))
 
     def clip(self) -> Tensor:
         """Clip all gradients together; return their norm before that, a scalar on the device."""

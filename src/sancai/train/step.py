@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from sancai.data.samples import Sampler
+from sancai.device import collectives
 from sancai.device.host import to_host
-from sancai.errors import CapacityError
+from sancai.errors import CapacityError, ConfigError
 from sancai.model import Auxiliary, Transformer
 from sancai.model.attention import Attention
 from sancai.model.hyper_connection import HyperConnection
@@ -51,11 +52,16 @@ class Stepper:
     def step(self, number: int) -> dict[str, float]:
         """Run step `number`; return its losses and statistics.
 
+        Of several ranks each learns from its part of every batch's rows; gradients, losses and loads are added up, so
+        that all ranks make the same step, which is the step that one rank would make (but for the balance of experts,
+        which every rank sees for its own rows).
+
         The host reads from the device once, between the gradients and the update: everything that is reported is
         known by then, and a norm that is not finite stops the step before anything has changed.
 
         Raises:
             CapacityError: the gradients are not finite.
+            ConfigError: a batch has fewer rows than there are ranks.
         """
         todo = list(batches(self.sampler, self.config, number))
         totals = Totals(sum(b.noisy_weight for b in todo), sum(b.text_tokens for b in todo), len(todo))
@@ -68,6 +74,9 @@ class Stepper:
             values += [term.detach() for term in terms.values()]
             for name, load in aux.loads.items():
                 loads[name] = loads.get(name, 0) + load
+        self.optimizer.gather()
+        values = _added(values)
+        loads = dict(zip(loads, _added(list(loads.values())), strict=True))
         shares = {name: load / load.sum().clamp(min=1) for name, load in loads.items()}
         *losses, norm = _read([*map(_effective, shares.values()), *values, self.optimizer.clip()])
         experts, losses = losses[: len(shares)], losses[len(shares) :]
@@ -83,10 +92,13 @@ class Stepper:
 
     def _learn(self, batch: Batch, totals: Totals) -> tuple[dict[str, Tensor], Auxiliary]:
         """Add one batch's gradients; return its loss terms and routing statistics."""
-        placed = batch.to(self.model.device)
+        part = _part(batch)
+        placed = part.to(self.model.device)
         aux = Auxiliary(wants_indexer=batch.task == "look")
         output = self.model(placed.packed, aux=aux, wants_mtp=batch.task in READING)
         terms = loss_terms(self.model, placed, output, aux, self.config.loss, totals)
+        share = part.num_rows / batch.num_rows
+        terms |= {name: terms[name] * share for name in ("balance", "indexer") if name in terms and share < 1}
         loss = torch.stack(list(terms.values())).sum()
         if loss.requires_grad:  # with a frozen text half, text alone teaches nothing
             loss.backward()
@@ -122,6 +134,32 @@ class Stepper:
         state = self.model.state_dict()
         floating = [n for n, t in state.items() if t.is_floating_point()]
         torch._foreach_lerp_([self.average[n] for n in floating], [state[n] for n in floating], 1 - keep)
+
+
+def _part(batch: Batch) -> Batch:
+    """Return this rank's rows of a batch.
+
+    Raises:
+        ConfigError: there are fewer rows than ranks.
+    """
+    rank, world = collectives.rank(), collectives.world()
+    if world == 1:
+        return batch
+    if batch.num_rows < world:
+        raise ConfigError(
+            f"{batch.task} has {batch.num_rows} rows a step, fewer than {world} ranks; raise its share in the mixture"
+        )
+    first, last = (batch.num_rows * r // world for r in (rank, rank + 1))
+    return batch.rows(slice(first, last))
+
+
+def _added(tensors: list[Tensor]) -> list[Tensor]:
+    """Return the sums over all ranks, by one collective."""
+    if collectives.world() == 1 or not tensors:
+        return tensors
+    flat = collectives.all_reduce(torch.cat([t.flatten() for t in tensors]))
+    parts = flat.split([t.numel() for t in tensors])
+    return [part.view(t.shape) for part, t in zip(parts, tensors, strict=True)]
 
 
 def _read(values: list[Tensor]) -> list[float]:

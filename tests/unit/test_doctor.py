@@ -9,7 +9,7 @@ import pytest
 from sancai import device, doctor
 from sancai.cli import main
 from sancai.device.platform import current
-from sancai.doctor import children, installation, numerics, operators, report
+from sancai.doctor import children, installation, numerics, operators, report, training
 from sancai.doctor.finding import Finding, worst
 from sancai.errors import RequestError
 from sancai.ops import norm
@@ -162,6 +162,15 @@ def test_other_figures_are_refused(monkeypatch, tmp_path):
         path.write_text(json.dumps(values))
         assert numerics._against_stored(stored, path).state == state
     assert numerics._against_stored(stored, tmp_path / "absent").state == "limited"
+
+
+def test_training_gives_the_stored_losses(monkeypatch):
+    (finding,) = training.training(current("cpu"))
+    assert finding.state == "good" and finding.facts["losses"][-1] < 0.9 * finding.facts["losses"][0]
+    right = finding.facts["losses"]
+    monkeypatch.setattr(training, "curve", lambda device: [*right[:-1], right[-1] * 1.03])
+    (finding,) = training.training(current("cpu"))
+    assert finding.state == "bad" and "3.00% from the stored ones (step 19)" in finding.told
 
 
 # ---- reports ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ HEADROOM = 0.9
 
 QUICK = ("devices", "tensors", "memory", "fallback", "layers", "drawing")
 ACCEPT = (
-    "devices", "tensors", "memory", "fallback", "operators", "layers", "drawing", "pictures", "collectives",
+    "devices", "tensors", "memory", "fallback", "operators", "layers", "drawing", "training", "pictures",
+    "collectives",
 )  # fmt: skip
 QUICK_SECONDS, ACCEPT_SECONDS = 120, 1800
 MARKS = {"good": "ok", "limited": "note", "bad": "BAD"}

@@ -20,7 +20,7 @@ CHECKS = {
     "devices": "sancai.doctor.basics", "tensors": "sancai.doctor.basics", "memory": "sancai.doctor.basics",
     "fallback": "sancai.doctor.basics", "collectives": "sancai.doctor.basics",
     "operators": "sancai.doctor.operators",
-    "layers": "sancai.doctor.numerics", "pictures": "sancai.doctor.numerics",
+    "layers": "sancai.doctor.numerics", "training": "sancai.doctor.training", "pictures": "sancai.doctor.numerics",
     "drawing": "sancai.doctor.basics",
 }  # fmt: skip
 """Which module holds each check, a function of the same name."""

@@ -12,21 +12,23 @@ from typing import Literal
 
 from sancai.errors import AnswerError
 from sancai.tokenizer import json_text
-from sancai.tokenizer.encoding import V4, Dialect
-from sancai.tokenizer.text import END_THINK, EOS
+from sancai.tokenizer.control import DSML, END_THINK, EOS, THINK, Control
+from sancai.tokenizer.conversation import Conversation
+from sancai.tokenizer.dialect import V4, Dialect
+from sancai.tokenizer.encoding import render_pieces
 
 Stage = Literal["thinking", "content", "calls", "done"]
 
 
 @dataclass(frozen=True)
-class Reasoning:
-    """More of the thinking."""
+class ThinkingDelta:
+    """More of the thinking before the answer."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Content:
+class TextDelta:
     """More of the answer."""
 
     text: str
@@ -40,7 +42,7 @@ class Call:
     arguments: str
 
 
-Piece = Reasoning | Content | Call
+Delta = ThinkingDelta | TextDelta | Call
 
 
 class AnswerParser:
@@ -50,47 +52,73 @@ class AnswerParser:
         dialect: whose tags the model writes.
         thinking: the prompt ended in `<think>`.
         calling: the prompt ended inside an opened block of calls.
+        reads_calls: the model was offered tools; else what looks like their tags is text.
+        is_spelled: control tokens come written out in the text.  Who has the model's ids feeds them as `Control`
+            instead, so that an answer about `</think>` does not end the thinking.
     """
 
-    def __init__(self, dialect: Dialect = V4, *, thinking: bool = True, calling: bool = False) -> None:
-        self.dialect = dialect
+    def __init__(
+        self, dialect: Dialect = V4, *, thinking: bool = True, calling: bool = False, reads_calls: bool = True,
+        is_spelled: bool = True,
+    ) -> None:  # fmt: skip
+        self.dialect, self.reads_calls, self.is_spelled = dialect, reads_calls, is_spelled
         self.stage: Stage = "calls" if calling else "thinking" if thinking else "content"
         self._rest = ""
         self._error: AnswerError | None = None
+
+    @staticmethod
+    def after(conversation: Conversation, dialect: Dialect = V4, *, is_spelled: bool = True) -> "AnswerParser":
+        """Return the parser of the answer to a conversation, which begins where its prompt ends."""
+        controls = [p.name for p in render_pieces(conversation, dialect) if isinstance(p, Control) and p.name != DSML]
+        has_tools = conversation.has_tools
+        return AnswerParser(
+            dialect, thinking=controls[-1] == THINK, calling=has_tools and conversation.tool_choice == "required",
+            reads_calls=has_tools, is_spelled=is_spelled,
+        )  # fmt: skip
 
     @property
     def is_complete(self) -> bool:
         """Whether the answer could end here: not in the middle of thinking or of a call."""
         return self.stage == "done" or (self.stage == "content" and not self._rest)
 
-    def feed(self, text: str) -> list[Piece]:
-        """Return what is certain after some more text.
+    def feed(self, text: str | Control) -> list[Delta]:
+        """Return what is certain after some more text, or after a control token.
 
         Raises:
             AnswerError: calls that cannot be read; what came before them is returned first.
         """
         if self._error is not None:
             raise self._error
-        self._rest += text
-        pieces: list[Piece] = []
+        if isinstance(text, Control) and text.name in (END_THINK, EOS):
+            return self._close(text.name)
+        self._rest += text if isinstance(text, str) else text.name if text.name == DSML else ""
+        pieces: list[Delta] = []
         try:
             pieces.extend(self._read())
         except AnswerError as error:
             self._error = error
             if not pieces:
                 raise
-        return [piece for piece in pieces if not isinstance(piece, Reasoning | Content) or piece.text]
+        return [piece for piece in pieces if not isinstance(piece, ThinkingDelta | TextDelta) or piece.text]
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Delta]:
         """Return what was held back when nothing more comes; `is_complete` tells whether it was cut off."""
         if self._error is not None:
             raise self._error
         rest, self._rest = self._rest, ""
         if not rest or self.stage in ("calls", "done"):
             return []
-        return [Reasoning(rest) if self.stage == "thinking" else Content(rest)]
+        return [ThinkingDelta(rest) if self.stage == "thinking" else TextDelta(rest)]
 
-    def _read(self) -> Iterator[Piece]:
+    def _close(self, name: str) -> list[Delta]:
+        """Take in that the thinking or the whole answer is over; an end of thinking elsewhere says nothing."""
+        if name == END_THINK and self.stage != "thinking":
+            return []
+        pieces = self.finish()
+        self.stage = "content" if name == END_THINK else "done"
+        return pieces
+
+    def _read(self) -> Iterator[Delta]:
         """Yield pieces until no stage can go on."""
         stage: Stage | None = None
         while stage != self.stage:
@@ -98,26 +126,30 @@ class AnswerParser:
             reader = {"thinking": self._think, "content": self._answer, "calls": self._call, "done": self._end}[stage]
             yield from reader()
 
-    def _think(self) -> Iterator[Piece]:
-        match = re.search(f"{END_THINK}|{re.escape(EOS)}", self._rest)
-        if match is None:
-            yield Reasoning(self._release((END_THINK, EOS)))
-            return
-        before, self._rest = self._rest[: match.start()], self._rest[match.end() :]
-        self.stage = "done" if match[0] == EOS else "content"
-        yield Reasoning(before)
+    def _think(self) -> Iterator[Delta]:
+        ends = (END_THINK, EOS) if self.is_spelled else ()
+        before, found = self._until(ends, ends)
+        if found:
+            self.stage = "done" if found == EOS else "content"
+        yield ThinkingDelta(before)
 
-    def _answer(self) -> Iterator[Piece]:
+    def _answer(self) -> Iterator[Delta]:
         tag = f"<{self.dialect.calls}>"
-        match = re.search(f"{re.escape(tag)}|{re.escape(EOS)}", self._rest)
-        if match is None:
-            yield Content(self._release((f"\n\n{tag}", tag, EOS)))
-            return
-        before, self._rest = self._rest[: match.start()], self._rest[match.end() :]
-        self.stage = "done" if match[0] == EOS else "calls"
-        yield Content(before if match[0] == EOS else before.removesuffix("\n\n"))
+        ends = (*((tag,) if self.reads_calls else ()), *((EOS,) if self.is_spelled else ()))
+        before, found = self._until(ends, (f"\n\n{tag}", *ends) if self.reads_calls else ends)
+        if found:
+            self.stage = "done" if found == EOS else "calls"
+        yield TextDelta(before.removesuffix("\n\n") if found == tag else before)
 
-    def _call(self) -> Iterator[Piece]:
+    def _until(self, ends: tuple[str, ...], tags: tuple[str, ...]) -> tuple[str, str]:
+        """Take the text before the first of `ends` and that end off the buffer; without one, what begins no tag."""
+        match = re.search("|".join(map(re.escape, ends)), self._rest) if ends else None
+        if match is None:
+            return self._release(tags), ""
+        before, self._rest = self._rest[: match.start()], self._rest[match.end() :]
+        return before, match[0]
+
+    def _call(self) -> Iterator[Delta]:
         """Yield finished calls; the end of the block ends the answer."""
         close, end = f"</{self.dialect.invoke}>", f"</{self.dialect.calls}>"
         while True:
@@ -166,7 +198,7 @@ class AnswerParser:
         except ValueError as error:
             raise AnswerError(f"{name!r} of the call of {call!r} is {text[:40]!r}; expected JSON ({error})") from error
 
-    def _end(self) -> Iterator[Piece]:
+    def _end(self) -> Iterator[Delta]:
         """Refuse text after the end."""
         rest = self._rest.replace(EOS, "").strip()
         if rest and not EOS.startswith(rest):
@@ -175,7 +207,7 @@ class AnswerParser:
 
     def _release(self, tags: tuple[str, ...]) -> str:
         """Take the text off the buffer that cannot be the beginning of a tag."""
-        longest = max(len(tag) for tag in tags)
+        longest = max((len(tag) for tag in tags), default=0)
         start = max(len(self._rest) - longest, 0)
         while start < len(self._rest) and not any(tag.startswith(self._rest[start:]) for tag in tags):
             start += 1

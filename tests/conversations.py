@@ -5,7 +5,19 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from sancai.tokenizer import Conversation, Message, Tool, ToolCall
+from tokenizers import AddedToken
+from tokenizers import Tokenizer as Backend
+
+from sancai.tokenizer import Conversation, Message, Tokenizer, Tool, ToolCall
+from sancai.tokenizer.control import DSML, EXTRACTED_URL, FIM_BEGIN, FIM_END, FIM_HOLE, REMINDER, SYSTEM
+
+TASKS = ("action", "query", "authority", "domain", "title", "read_url")
+CORPUS = [
+    "be brief and tell the tools why",
+    "<tool_result> 12 + 35 = 47",
+    "三彩陶马 是 唐代 的",
+    "think, then answer",
+] * 20
 
 WORDS = ["", "a", "hi there", 'é\n"x', "<think>", "</think>x", "\n", "0", "{}", "中文", "<｜User｜>"]
 NUMBERS = [
@@ -167,3 +179,12 @@ class Ordinary:
 
     def word(self) -> str:
         return self.rng.choice(ORDINARY)
+
+
+def full_tokenizer() -> Tokenizer:
+    """Return a small tokenizer with all control tokens that prompts use."""
+    backend = Backend.from_str(Tokenizer.train(CORPUS, 400)._backend.to_str())
+    tasks = [f"<｜{task}｜>" for task in TASKS]
+    backend.add_special_tokens([SYSTEM, REMINDER, EXTRACTED_URL, FIM_BEGIN, FIM_HOLE, FIM_END, *tasks])
+    backend.add_tokens([AddedToken(DSML, special=False, normalized=False)])
+    return Tokenizer(backend)

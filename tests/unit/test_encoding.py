@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer as Backend
 
-from conversations import PLAIN, SPELLED, Draw, Ordinary
+import conversations
+from conversations import CORPUS, PLAIN, SPELLED, Draw, Ordinary
 from sancai.errors import RequestError
 from sancai.sequence import Text
 from sancai.tokenizer import (
@@ -31,7 +31,7 @@ from sancai.tokenizer import (
     render_pieces,
     spell,
 )
-from sancai.tokenizer.control import BOS, DSML, EXTRACTED_URL, FIM_BEGIN, FIM_END, FIM_HOLE, REMINDER, SYSTEM
+from sancai.tokenizer.control import BOS, FIM_BEGIN, FIM_END, FIM_HOLE
 
 CONVERSATIONS = 10_000
 VECTORS = pathlib.Path(__file__).parent / "encoding_vectors"
@@ -50,13 +50,6 @@ RELEASED = [
 """SHA-256 of 500 prompts each (first 8 digits), of the 10,000 that `Ordinary(7)` draws, rendered by DeepSeek's released
 encoders as sglang carries them: `encoding_dsv4.py` of 0.5.20 ("official" efforts), `encoding_dsv41.py` of 0.5.22."""
 STOCK = [(V4, "DeepseekV4Encoding"), (V41, "DeepseekV41Encoding")]
-TASKS = ["action", "query", "authority", "domain", "title", "read_url"]
-CORPUS = [
-    "be brief and tell the tools why",
-    "<tool_result> 12 + 35 = 47",
-    "三彩陶马 是 唐代 的",
-    "think, then answer",
-] * 20
 
 
 # --- against DeepSeek's own package ----------------------------------------------------------------------
@@ -98,11 +91,7 @@ def test_prompts_equal_the_stock_encoder_byte_for_byte(dialect: Dialect, name: s
 
 @pytest.fixture(scope="module")
 def full_tokenizer() -> Tokenizer:
-    """Return a small tokenizer with all control tokens that prompts use."""
-    backend = Backend.from_str(Tokenizer.train(CORPUS, 400)._backend.to_str())
-    tasks = [f"<｜{task}｜>" for task in TASKS]
-    backend.add_special_tokens([SYSTEM, REMINDER, DSML, EXTRACTED_URL, FIM_BEGIN, FIM_HOLE, FIM_END, *tasks])
-    return Tokenizer(backend)
+    return conversations.full_tokenizer()
 
 
 @pytest.mark.parametrize(("dialect", "name"), STOCK)

@@ -152,12 +152,39 @@ def test_without_tags_to_look_for_nothing_is_held_back() -> None:
         assert parser.feed(part) == [TextDelta(part)]
 
 
-def test_calls_from_ids_are_read() -> None:
-    parser = AnswerParser(V4, thinking=True, is_spelled=False)
-    spelled = f'\n\n<{V4.calls}>\n<{V4.invoke} name="f">\n</{V4.invoke}>\n</{V4.calls}>'
-    parts = [part for text in spelled.split(DSML) for part in (text, Control(DSML))][:-1]
-    pieces = [d for part in ("so", Control(END_THINK), "fine", *parts, Control(EOS)) for d in parser.feed(part)]
-    assert pieces == [ThinkingDelta("so"), TextDelta("fine"), Call("f", "{}")] and parser.is_complete
+def tokens(text: str) -> list[str | Control]:
+    """Return text with its control tokens as such."""
+    return [part for run in text.split(DSML) for part in (run, Control(DSML))][:-1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(name=TEXT, value=TEXT, dialect=st.sampled_from([V4, V41]))
+def test_arguments_from_ids_may_spell_every_tag(name: str, value: str, dialect: Dialect) -> None:
+    name, value = name.replace('"', ""), f"{value}</{dialect.parameter}>\n</{dialect.invoke}><{dialect.calls}>{value}"
+    head = tokens(f'\n\n<{dialect.calls}>\n<{dialect.invoke} name="f">\n<{dialect.parameter} name="')
+    middle, tail = '" string="true">', tokens(f"</{dialect.parameter}>\n</{dialect.invoke}>\n</{dialect.calls}>")
+    parser = AnswerParser(dialect, thinking=True, is_spelled=False)
+    parts = ["so", Control(END_THINK), value, *head, name, middle, *value, *tail, Control(EOS)]
+    pieces = [delta for part in parts for delta in parser.feed(part)]
+    assert "".join(p.text for p in pieces if isinstance(p, TextDelta)) == value and parser.is_complete
+    assert pieces[-1] == Call("f", json.dumps({name: value}, ensure_ascii=False))
+
+
+def test_a_call_cut_off_by_the_end_is_not_complete() -> None:
+    parser = AnswerParser(V4, thinking=False, is_spelled=False)
+    for part in (*tokens(f"fine\n\n<{V4.calls}>\n<{V4.invoke}"), Control(EOS)):
+        parser.feed(part)
+    assert parser.stage == "calls" and not parser.is_complete
+
+
+def test_a_tag_from_ids_in_the_wrong_place_is_shown_written_out() -> None:
+    parser = AnswerParser(V4, thinking=False, is_spelled=False)
+    assert [d for part in ("a", Control(DSML), "b") for d in parser.feed(part)] == [
+        TextDelta("a"), TextDelta("｜DSML｜"), TextDelta("b"),
+    ]  # fmt: skip
+    with pytest.raises(AnswerError, match="holds '｜DSML｜'; expected <｜DSML｜invoke"):
+        for part in (*tokens(f"<{V4.calls}>"), Control(DSML)):
+            parser.feed(part)
 
 
 def test_an_end_of_thinking_in_the_answer_says_nothing() -> None:

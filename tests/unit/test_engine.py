@@ -9,7 +9,7 @@ from conversations import full_tokenizer
 from sancai.device import current
 from sancai.engine import Call, Engine, Event, Request, TextDelta, ThinkingDelta, Usage
 from sancai.engine import engine as engine_module
-from sancai.errors import RequestError
+from sancai.errors import AnswerError, RequestError
 from sancai.tokenizer import V4, Conversation, Message, Tool
 from sancai.tokenizer.control import DSML
 
@@ -74,6 +74,15 @@ def test_a_tool_is_called_if_it_was_offered(engine: Engine, monkeypatch: pytest.
         assert [e for e in events if isinstance(e, Call)] == wanted
         text = "".join(e.text for e in events if isinstance(e, TextDelta))
         assert text == ("hm" if tools else said)
+
+
+def test_a_call_that_is_cut_off_is_not_passed_over(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    tok = engine.tokenizer
+    tokens = [*tok.encode("hm\n\n<"), tok.id_of(DSML), *tok.encode("tool_calls>\n")]
+    script(monkeypatch, tokens)
+    talk = Conversation(messages=[user("?")], thinking=False, effort="low", tools=[Tool(name="f")])
+    with pytest.raises(AnswerError, match="middle of a tool call"):
+        answer(engine, conversation=talk, max_tokens=len(tokens))
 
 
 TALK = Conversation(messages=[user("hi")])

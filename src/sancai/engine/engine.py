@@ -16,10 +16,10 @@ from sancai.device import Platform
 from sancai.engine.flow_sampler import FlowSettings, denoise
 from sancai.engine.request import Clip, Event, Progress, Request, Usage
 from sancai.engine.token_sampler import TextAssembler, choose
-from sancai.errors import CapacityError, RequestError
+from sancai.errors import AnswerError, CapacityError, RequestError
 from sancai.model import Cache, Transformer
 from sancai.sequence import Block, Document, Text, pack
-from sancai.tokenizer import END_THINK, AnswerParser, Control, Tokenizer, Writer
+from sancai.tokenizer import AnswerParser, Tokenizer, Writer
 
 MOST_PROMPT_TOKENS = 2048
 FRAME_SIDE = 64
@@ -108,13 +108,16 @@ class Engine:
             counts.text += 1
             if token in (tok.eos, tok.visual):
                 break
-            if token == tok.end_think:
-                yield from parser.feed(Control(END_THINK))
-                assembler = TextAssembler(tok.decode)
-            else:
+            control = tok.control_of(token)
+            if control is None:
                 yield from parser.feed(assembler.add(token))
+            else:
+                yield from parser.feed(control)
+                assembler = TextAssembler(tok.decode)
             cache, logits = self._decode(cache, [token])
         yield from parser.finish()
+        if parser.stage == "calls":
+            raise AnswerError("the answer ends in the middle of a tool call; raise max_tokens or ask again")
         if token == tok.visual:
             yield from self._announced(cache, request, counts)
 

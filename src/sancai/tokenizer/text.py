@@ -13,6 +13,7 @@ from sancai.errors import CheckpointError, RequestError
 from sancai.tokenizer.control import (
     ASSISTANT,
     BOS,
+    DSML,
     END_THINK,
     END_VISUAL,
     EOS,
@@ -50,6 +51,8 @@ class Tokenizer:
         self.bos, self.eos, self.pad, self.user, self.assistant = (self.id_of(s) for s in names[:5])
         self.think, self.end_think, self.visual, self.end_visual = (self.id_of(s) for s in names[5:])
         self._control = {self.id_of(s) for s in names}
+        dsml = backend.token_to_id(DSML)
+        self._reading = {self.end_think: Control(END_THINK)} | ({} if dsml is None else {dsml: Control(DSML)})
 
     @property
     def vocab_size(self) -> int:
@@ -82,9 +85,13 @@ class Tokenizer:
         if not found:
             raise RequestError(
                 f"this model's vocabulary has no {control.name}; it cannot take what is written with it "
-                "(tools, tasks, reminders and filling in need a vocabulary of DeepSeek-V4)"
+                "(tools, tasks, reminders and filling in need DeepSeek-V4's vocabulary, V4.1's prompts need V4.1's)"
             )
         return found[0]
+
+    def control_of(self, token: int) -> Control | None:
+        """Return the control token of an id inside an answer: the end of thinking, or what tags of calls hold."""
+        return self._reading.get(token)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, without control tokens."""

@@ -8,17 +8,10 @@ from typing import Any
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from sancai.tokenizer import Conversation, Message, Tokenizer, Tool, ToolCall
+from sancai.tokenizer import Conversation, Message, Tokenizer, Tool, ToolCall, render
 from sancai.tokenizer.control import DSML, EXTRACTED_URL, FIM_BEGIN, FIM_END, FIM_HOLE, REMINDER, SYSTEM
 
 TASKS = ("action", "query", "authority", "domain", "title", "read_url")
-CORPUS = [
-    "be brief and tell the tools why",
-    "<tool_result> 12 + 35 = 47",
-    "三彩陶马 是 唐代 的",
-    "think, then answer",
-] * 20
-
 WORDS = ["", "a", "hi there", 'é\n"x', "<think>", "</think>x", "\n", "0", "{}", "中文", "<｜User｜>"]
 NUMBERS = [
     0, 1, -3, 2**63, -(2**63), 10**15, 1.0, 0.1, -0.0, 1e-5, 1.5e-5, 1e-6, 1.25e-7, 1e15, 1e16, 1e22, 1.5e300,
@@ -182,8 +175,11 @@ class Ordinary:
 
 
 def full_tokenizer() -> Tokenizer:
-    """Return a small tokenizer with all control tokens that prompts use."""
-    backend = Backend.from_str(Tokenizer.train(CORPUS, 400)._backend.to_str())
+    """Return a small tokenizer with all control tokens that prompts use; its words cross the seams of prompts."""
+    draw = Draw(seed=0)
+    backend = Backend.from_str(
+        Tokenizer.train([render(draw.conversation()) for _ in range(300)], 1500)._backend.to_str()
+    )
     tasks = [f"<｜{task}｜>" for task in TASKS]
     backend.add_special_tokens([SYSTEM, REMINDER, EXTRACTED_URL, FIM_BEGIN, FIM_HOLE, FIM_END, *tasks])
     backend.add_tokens([AddedToken(DSML, special=False, normalized=False)])

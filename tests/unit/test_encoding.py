@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import conversations
-from conversations import CORPUS, PLAIN, SPELLED, Draw, Ordinary
+from conversations import PLAIN, SPELLED, Draw, Ordinary
 from sancai.errors import RequestError
 from sancai.sequence import Text
 from sancai.tokenizer import (
@@ -297,7 +297,7 @@ def test_filling_in_holds_prefix_and_suffix_as_text(prefix: str, suffix: str) ->
 
 
 def test_a_vocabulary_without_a_token_says_so(full_tokenizer: Tokenizer) -> None:
-    small = Tokenizer.train(CORPUS, 300)
+    small = Tokenizer.train(["a b"], 300)
     assert full_tokenizer.encode_pieces(fim_pieces("a", "b"))[1] == full_tokenizer.id_of(FIM_BEGIN)
     with pytest.raises(RequestError, match="vocabulary has no <｜fim▁begin｜>"):
         small.encode_pieces(fim_pieces("a", "b"))

@@ -17,7 +17,7 @@ from sancai.tokenizer.control import DSML
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     tokenizer = full_tokenizer()
-    return Engine(random_model(small_config(vocab_size=tokenizer.vocab_size)), tokenizer, current("cpu"))
+    return Engine(random_model(small_config(vocab_size=tokenizer.vocab_size, visual=None)), tokenizer, current("cpu"))
 
 
 def answer(engine: Engine, **parts: Any) -> list[Event]:
@@ -29,7 +29,10 @@ def user(text: str) -> Message:
 
 
 @pytest.mark.parametrize("think", [False, True])
-def test_a_conversation_of_one_message_is_the_prompt(engine: Engine, think: bool) -> None:
+def test_a_conversation_of_one_message_is_the_prompt(
+    engine: Engine, think: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "choose", lambda logits, *_: 20 + int(logits[20:].argmax()))  # words only
     talk = Conversation(messages=[user("why </think> 12?")], thinking=think, effort="low")
     one = answer(engine, prompt="why </think> 12?", think=think, max_tokens=12)
     several = answer(engine, conversation=talk, max_tokens=12)

@@ -11,6 +11,11 @@ Role = Literal["system", "user", "assistant", "tool", "latest_reminder", "develo
 Task = Literal["action", "query", "authority", "domain", "title", "read_url"]
 Effort = Literal["low", "high", "xhigh", "max"]
 ToolChoice = Literal["auto", "none", "required"]
+BELONGS = {
+    "reasoning": ("assistant",), "calls": ("assistant",), "is_prefix": ("assistant",), "call_id": ("tool",),
+    "tools": ("system", "developer"), "schema": ("developer",), "task": ("user", "developer", "assistant"),
+}  # fmt: skip
+"""Whose messages have which parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +73,9 @@ class Message:
         _check("task", self.task, (None, *get_args(Task)))
         if self.role == "developer" and not self.content:
             raise RequestError("a developer message is empty; give it content")
-        if self.schema is not None and self.role != "developer":
-            raise RequestError(f"a {self.role} message has a schema; expected on developer messages or conversations")
-        if self.task is not None and self.role not in ("user", "developer", "assistant"):
-            raise RequestError(f"a {self.role} message has a task; expected on a user, developer or assistant message")
+        for name, roles in BELONGS.items():
+            if getattr(self, name) not in (None, False, (), []) and self.role not in roles:
+                raise RequestError(f"a {self.role} message has {name!r}; expected on messages of {' or '.join(roles)}")
         if self.url is not None and self.task != "read_url":
             raise RequestError(f"a url stands beside the task {self.task!r}; expected beside 'read_url'")
 

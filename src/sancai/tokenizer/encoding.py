@@ -50,7 +50,7 @@ def fim_pieces(prefix: str, suffix: str) -> list[Piece]:
     """Return the prompt that asks for what stands between two texts (fill in the middle).
 
     The order is prefix, suffix, middle, as DeepSeek-V3 was pre-trained on (arXiv 2412.19437) and V4 keeps
-    (its report, "Pre-Training"); like every document it begins with BOS.
+    (its report, section 4.1); like every document it begins with BOS.
     """
     return list(merge([Control(BOS), Control(FIM_BEGIN), prefix, Control(FIM_HOLE), suffix, Control(FIM_END)]))
 

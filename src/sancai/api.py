@@ -11,9 +11,9 @@ import numpy as np
 from sancai import media
 from sancai.checkpoint import open_model, silent
 from sancai.device.platform import current
-from sancai.engine import Clip, Engine, Event, Progress, Request, TextDelta, ThinkingDelta
+from sancai.engine import Call, Clip, Engine, Event, Progress, Request, TextDelta, ThinkingDelta
 from sancai.errors import CheckpointError, MediaError, RequestError
-from sancai.tokenizer import find_words
+from sancai.tokenizer import Conversation, find_words
 
 MODELS = pathlib.Path(__file__).parent / "models"
 SHIPPED = "tiny"
@@ -26,11 +26,12 @@ LOOPING = ("walk", "run", "stand", "idle", "jump", "climb", "stance", "ready", "
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A text answer, its thinking, and whatever the model drew."""
+    """A text answer, its thinking, whatever the model drew, and the tools it calls."""
 
     text: str
     thinking: str = ""
     films: tuple["Film", ...] = ()
+    calls: tuple[Call, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,18 +112,25 @@ class Sancai:
             options["pictures"] = [start]
         return self._film("video", prompt, on_step, options)
 
-    def chat(self, prompt: str, *, pictures: Sequence[Picture] = (), **options: Any) -> Answer:
-        """Answer a question, about pictures if given.  Options: think, max_tokens, temperature, seed."""
-        request = Request(kind="chat", prompt=self._prompt(prompt), pictures=self._pictures(pictures), **options)
-        text, thinking, films = "", "", []
-        for event in self.generate(request):
-            if isinstance(event, TextDelta):
-                text += event.text
-            elif isinstance(event, ThinkingDelta):
-                thinking += event.text
-            elif isinstance(event, Clip):
-                films.append(Film(event.frames, {"prompt": prompt}))
-        return Answer(text, thinking, tuple(films))
+    def chat(self, prompt: str | Conversation, *, pictures: Sequence[Picture] = (), **options: Any) -> Answer:
+        """Answer a question, about pictures if given, or a conversation.
+
+        Options: max_tokens, temperature, seed; with a question also think.
+        """
+        asked: Any = (
+            {"prompt": self._prompt(prompt)}
+            if isinstance(prompt, str)
+            else {"conversation": self._conversation(prompt)}
+        )
+        request = Request(kind="chat", pictures=self._pictures(pictures), **asked, **options)
+        said = prompt if isinstance(prompt, str) else prompt.messages[-1].content
+        events = list(self.generate(request))
+        return Answer(
+            text="".join(event.text for event in events if isinstance(event, TextDelta)),
+            thinking="".join(event.text for event in events if isinstance(event, ThinkingDelta)),
+            films=tuple(Film(event.frames, {"prompt": said}) for event in events if isinstance(event, Clip)),
+            calls=tuple(event for event in events if isinstance(event, Call)),
+        )
 
     def known_colors(self) -> np.ndarray:
         """Return the colours of the training art, uint8 (N, 3)."""
@@ -153,6 +161,13 @@ class Sancai:
     def _prompt(self, text: str) -> str:
         """Return a prompt as the model was taught: one that lists its words knows them in lower case only."""
         return text.strip().lower() if (self.folder / WORDS).is_file() else text.strip()
+
+    def _conversation(self, talk: Conversation) -> Conversation:
+        """Return a conversation as the model was taught: one that lists its words was taught no efforts either."""
+        if not (self.folder / WORDS).is_file():
+            return talk
+        messages = [dataclasses.replace(m, content=self._prompt(m.content)) for m in talk.messages]
+        return dataclasses.replace(talk, messages=messages, effort=talk.effort or "low")
 
     def _pictures(self, pictures: Sequence[Picture]) -> list[np.ndarray]:
         return [p if isinstance(p, np.ndarray) else media.read_picture(p) for p in pictures]

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sancai import api
 from sancai.cli import main
+from sancai.tokenizer import Conversation, Message
 
 PROMPT = "a knight in steel armour with a red cape, facing left"
 QUICK = ["--steps", "3"]
@@ -207,6 +209,15 @@ def test_chat_about_a_picture(tmp_path: pathlib.Path, capsys: pytest.CaptureFixt
     capsys.readouterr()
     assert main(["chat", "which way does the character face?", "-i", str(sprite)]) == 0
     assert capsys.readouterr().out.strip() == "left"
+
+
+def test_a_conversation_is_answered_with_what_was_said_before_in_it() -> None:
+    model = api.load(device="cpu")
+    sum_ = Conversation(messages=[Message(role="user", content="What is 27 + 82?")])
+    assert model.chat(sum_, seed=3) == model.chat("What is 27 + 82?", think=True, seed=3)
+    said = ("Hello", "Hello!", "What can you draw?")
+    messages = [Message(role=r, content=c) for r, c in zip(("user", "assistant", "user"), said, strict=True)]
+    assert "skeletons" in model.chat(Conversation(messages=messages, thinking=False)).text
 
 
 def test_demo_makes_its_three_files(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture) -> None:

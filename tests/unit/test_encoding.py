@@ -1,100 +1,62 @@
-"""Prompts are DeepSeek's own, byte for byte; answers are read the same however they arrive."""
+"""Prompts are DeepSeek's own, byte for byte and id for id, and nobody's words become control tokens."""
 
+import hashlib
 import json
-import random
+import pathlib
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sancai.errors import AnswerError, RequestError
-from sancai.tokenizer import json_text
-from sancai.tokenizer.answer import AnswerParser, Call, Content, Reasoning
-from sancai.tokenizer.conversation import Conversation, Message, Tool, ToolCall
-from sancai.tokenizer.encoding import V4, V41, Dialect, render
-from sancai.tokenizer.text import EOS, THINK
+import conversations
+from conversations import PLAIN, SPELLED, Draw, Ordinary
+from sancai.errors import RequestError
+from sancai.sequence import Text
+from sancai.tokenizer import (
+    V4,
+    V41,
+    Control,
+    Conversation,
+    Dialect,
+    Message,
+    Piece,
+    Tokenizer,
+    Tool,
+    ToolCall,
+    Writer,
+    fim_pieces,
+    json_text,
+    render,
+    render_pieces,
+    spell,
+)
+from sancai.tokenizer.control import BOS, FIM_BEGIN, FIM_END, FIM_HOLE
 
 CONVERSATIONS = 10_000
-WORDS = ["", "a", "hi there", 'é\n"x', "<think>", "</think>x", "\n", "0", "{}", "中文", "<｜User｜>"]
-NUMBERS = [
-    0, 1, -3, 2**63, -(2**63), 10**15, 1.0, 0.1, -0.0, 1e-5, 1.5e-5, 1e-6, 1.25e-7, 1e15, 1e16, 1e22, 1.5e300,
-    123456.789, -2.5e-5, 1e-10, 5e-324, 0.0001,
-]  # fmt: skip
-ODD_ARGUMENTS = [
-    "", "{}", "[1]", "nope", '"s"', "null", "NaN", '{"a":NaN}', '{"a":1}x', ' {"a" : 1}\n', '{"a":1,"b":2,"a":3}',
-    '{"s":"\\ud83d\\ude00"}', '{"a":1e999}',
-    '{"a":12345678901234567890123,"b":-0,"c":-99999999999999999999,"d":1E5,"e":-0.0,"f":18446744073709551615}',
-]  # fmt: skip
+VECTORS = pathlib.Path(__file__).parent / "encoding_vectors"
+RELEASED = [
+    (
+        V4,
+        "adbde143 2e3b6451 3ab955b2 04066566 861823cf 38be7c42 b9eb9854 c09ae1dd fb0f4fc1 2a16a6ad "
+        "c608d8bc 2c2d27aa b89c3aa8 9a6d4253 c1ea52d6 24e1d179 42b7889b 8b658398 ee8e9504 aec20679",
+    ),
+    (
+        V41,
+        "f0e0e128 4e250293 5f958f2e 68a584ce 836f608d c8e9edfe fe682c0e 8822bbcc 7f5bc2c1 375aaff0 "
+        "472e8d1a 2f4a3aab af851f75 7d41c30d ae267a67 5fb9c3a2 7fa6696c 32da67c5 21333c08 1c5ffda6",
+    ),
+]
+"""SHA-256 of 500 prompts each (first 8 digits), of the 10,000 that `Ordinary(7)` draws, rendered by DeepSeek's released
+encoders as sglang carries them: `encoding_dsv4.py` of 0.5.20 ("official" efforts), `encoding_dsv41.py` of 0.5.22."""
+STOCK = [(V4, "DeepseekV4Encoding"), (V41, "DeepseekV41Encoding")]
 
 
 # --- against DeepSeek's own package ----------------------------------------------------------------------
 
 
-class Draw:
-    """Random conversations that hold every kind of message, in every order."""
-
-    def __init__(self, seed: int) -> None:
-        self.rng = random.Random(seed)
-
-    def word(self) -> str:
-        return self.rng.choice(WORDS)
-
-    def value(self, depth: int = 0) -> Any:
-        kind = self.rng.random()
-        if kind < 0.3 or depth > 2:
-            return self.word()
-        if kind < 0.6:
-            return self.rng.choice(NUMBERS)
-        if kind < 0.75:
-            return self.rng.choice([True, False, None])
-        items = [self.value(depth + 1) for _ in range(self.rng.randrange(3))]
-        return items if kind < 0.88 else {f"{self.word()}{n}": item for n, item in enumerate(items)}
-
-    def arguments(self) -> str:
-        if self.rng.random() < 0.4:
-            return self.rng.choice(ODD_ARGUMENTS)
-        values = {self.word() or "k": self.value() for _ in range(self.rng.randrange(4))}
-        return json.dumps(values, ensure_ascii=self.rng.random() < 0.5)
-
-    def tools(self) -> list[Tool]:
-        return [
-            Tool(
-                name=self.word() or "f", description=self.rng.choice([None, self.word()]),
-                parameters=self.rng.choice([None, self.value(), {"type": "object"}]), deferred=self.rng.random() < 0.15,
-            )
-            for _ in range(self.rng.randrange(3))
-        ]  # fmt: skip
-
-    def message(self) -> Message:
-        rng, content = self.rng, self.word()
-        role = rng.choices(["system", "user", "assistant", "tool", "latest_reminder"], [1, 4, 4, 2, 0.6])[0]
-        if role == "assistant":
-            calls = [
-                ToolCall(id=f"c{rng.randrange(4)}", name=self.word() or "f", arguments=self.arguments())
-                for _ in range(rng.choice([0, 0, 1, 2, 3]))
-            ]
-            reasoning = rng.choice([None, "", "r", self.word()])
-            return Message(role=role, content=content, reasoning=reasoning, calls=calls, is_prefix=rng.random() < 0.15)
-        call_id = rng.choice([None, "c0", "c1", "c2", "c3", "zz"]) if role == "tool" else None
-        tools = self.tools() if role == "system" and rng.random() < 0.3 else ()
-        return Message(role=role, content=content, call_id=call_id, tools=tools)
-
-    def conversation(self) -> Conversation:
-        rng, answer = self.rng, self.rng.random()
-        return Conversation(
-            messages=[self.message() for _ in range(rng.randrange(7))],
-            thinking=rng.random() < 0.7,
-            effort=rng.choice([None, "low", "high", "xhigh", "max"]),
-            tools=self.tools() if rng.random() < 0.4 else (),
-            tool_choice=rng.choice(["auto", "auto", "none", "required"]),
-            wants_json=answer < 0.1,
-            schema=self.value() if 0.1 <= answer < 0.2 else None,
-        )
-
-
-def stock_prompt(talk: Conversation, encoding: Any) -> str:
-    """Return the prompt that DeepSeek's package renders."""
+def stock_conversation(talk: Conversation) -> Any:
+    """Return a conversation as DeepSeek's package takes it."""
     import deepseek_recipe as stock
 
     def tools(some: Any) -> list[Any]:
@@ -111,21 +73,79 @@ def stock_prompt(talk: Conversation, encoding: Any) -> str:
         }[m.role]()
 
     extra = {"response_schema": talk.schema} if talk.schema is not None else {}
-    conversation = stock.Conversation(
+    return stock.Conversation(
         [message(m) for m in talk.messages], thinking_mode=talk.thinking, tools=tools(talk.tools),
         tool_choice=talk.tool_choice, reasoning_effort=talk.effort,
         response_format="json_object" if talk.wants_json else "text", **extra,
     )  # fmt: skip
-    return encoding.render_conversation(conversation).prompt
 
 
-@pytest.mark.parametrize(("dialect", "name"), [(V4, "DeepseekV4Encoding"), (V41, "DeepseekV41Encoding")])
+@pytest.mark.parametrize(("dialect", "name"), STOCK)
 def test_prompts_equal_the_stock_encoder_byte_for_byte(dialect: Dialect, name: str) -> None:
     stock = pytest.importorskip("deepseek_recipe")
     encoding, draw = getattr(stock, name)(), Draw(seed=1)
     for _ in range(CONVERSATIONS):
         talk = draw.conversation()
-        assert render(talk, dialect) == stock_prompt(talk, encoding), talk
+        assert render(talk, dialect) == encoding.render_conversation(stock_conversation(talk)).prompt, talk
+
+
+@pytest.fixture(scope="module")
+def full_tokenizer() -> Tokenizer:
+    return conversations.full_tokenizer()
+
+
+@pytest.mark.parametrize(("dialect", "name"), STOCK)
+def test_ids_equal_the_stock_encoder(dialect: Dialect, name: str, full_tokenizer: Tokenizer) -> None:
+    stock = pytest.importorskip("deepseek_recipe")
+    theirs = stock.Tokenizer.from_str(full_tokenizer._backend.to_str())
+    encoding, draw = getattr(stock, name)().with_tokenizer(theirs), Draw(seed=2)
+    for _ in range(CONVERSATIONS // 5):
+        talk = draw.conversation()
+        assert full_tokenizer.encode_conversation(talk, dialect) == encoding.encode(stock_conversation(talk)), talk
+
+
+# --- against the encoders beside the released weights ----------------------------------------------------
+
+
+@pytest.mark.parametrize(("dialect", "wanted"), RELEASED, ids=["V4", "V4.1"])
+def test_prompts_equal_the_released_encoder_byte_for_byte(dialect: Dialect, wanted: str) -> None:
+    draw, digests = Ordinary(seed=7, has_later_systems=dialect is V41), []
+    for _ in range(CONVERSATIONS // 500):
+        prompts = (render(draw.conversation(), dialect) for _ in range(500))
+        digests.append(hashlib.sha256("".join(f"{p}\0" for p in prompts).encode()).hexdigest()[:8])
+    assert " ".join(digests) == wanted
+
+
+def vector(number: int, **options: Any) -> Conversation:
+    """Return one of DeepSeek's published conversations, which end with an answer."""
+    read = json.loads((VECTORS / f"input_{number}.json").read_text(encoding="utf-8"))
+    whole = read if isinstance(read, dict) else {"messages": read}
+    messages = [
+        Message(
+            role=m["role"], content=m.get("content", ""), reasoning=m.get("reasoning"), call_id=m.get("tool_call_id"),
+            calls=[ToolCall(id=c.get("id", ""), **c["function"]) for c in m.get("tool_calls", [])],
+            tools=tools(m.get("tools", [])), task=m.get("task"),
+        )
+        for m in whole["messages"]
+    ]  # fmt: skip
+    return Conversation(messages=messages, tools=tools(whole.get("tools", [])), goes_on=False, **options)
+
+
+def tools(listed: list[Any]) -> list[Tool]:
+    return [Tool(**tool["function"]) for tool in listed]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_published_vectors_are_met(number: int) -> None:
+    """All four vectors beside the released weights; `encoding_vectors/README.md` says how they came here."""
+    wanted = (VECTORS / f"output_{number}.txt").read_text(encoding="utf-8")
+    assert render(vector(number, effort="low", thinking=number != 4)) == wanted
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_vectors_of_v41_are_met(number: int) -> None:
+    wanted = (VECTORS / f"output_{number}_v41.txt").read_text(encoding="utf-8")
+    assert render(vector(number, effort="high"), V41) == wanted
 
 
 # --- by hand ---------------------------------------------------------------------------------------------
@@ -164,100 +184,175 @@ def test_numbers_follow_each_encoder(value: float, v4: str, v41: str) -> None:
     assert json_text.write(value, json_text.python_float) == v41
 
 
-# --- answers ---------------------------------------------------------------------------------------------
-
-
-def read(parts: list[str], dialect: Dialect, thinking: bool) -> tuple[str, str, list[tuple[str, Any]], bool]:
-    """Return reasoning, content, calls and whether the answer is complete."""
-    parser = AnswerParser(dialect, thinking=thinking)
-    pieces = [piece for part in parts for piece in parser.feed(part)] + parser.finish()
-    return (
-        "".join(p.text for p in pieces if isinstance(p, Reasoning)),
-        "".join(p.text for p in pieces if isinstance(p, Content)),
-        [(p.name, json.loads(p.arguments)) for p in pieces if isinstance(p, Call)],
-        parser.is_complete,
+def test_a_developer_brings_tools_and_a_response_format() -> None:
+    asked = Message(role="developer", content="find it", tools=[Tool(name="search")], schema={"type": "object"})
+    prompt = render(ask(Message(role="system", content="be brief"), asked))
+    assert prompt.startswith("<｜begin▁of▁sentence｜>be brief<｜User｜>find it\n\n## Tools\n\nYou have")
+    assert prompt.endswith(
+        "to invoke tool calls.\n\n\n## Response Format:\n\nYou MUST strictly adhere to the following schema to reply:"
+        '\n{"type": "object"}<｜Assistant｜><think>'
     )
+    assert "search" not in render(ask(asked, tool_choice="none"))
 
 
-TEXT = st.text(st.sampled_from("ab <>/\n｜DSML_｜calls=\"'thinkinvoke"), max_size=30)
-NAME = st.text(st.sampled_from("abc_ é"), min_size=1, max_size=6)
-VALUE = st.one_of(TEXT, st.integers(-5, 5), st.booleans(), st.none(), st.lists(st.integers(0, 3), max_size=2))
-
-
-@st.composite
-def answers(draw: st.DrawFn) -> tuple[Message, Dialect]:
-    calls = draw(st.lists(st.tuples(NAME, st.dictionaries(NAME, VALUE, max_size=3)), max_size=3))
-    message = Message(
-        role="assistant", content=draw(TEXT), reasoning=draw(TEXT),
-        calls=[ToolCall(id=str(n), name=name, arguments=json.dumps(v)) for n, (name, v) in enumerate(calls)],
+@pytest.mark.parametrize("dialect", [V4, V41], ids=["V4", "V4.1"])
+def test_developers_old_turns_go_where_old_thinking_goes(dialect: Dialect) -> None:
+    messages = (
+        Message(role="developer", content="one"), Message(role="assistant", content="two"),
+        Message(role="user", content="three"), Message(role="developer", content="four"),
+        Message(role="user", content="five"),
     )  # fmt: skip
-    return message, draw(st.sampled_from([V4, V41]))
+    thinks, tells = render(ask(*messages), dialect), render(ask(*messages, thinking=False), dialect)
+    assert thinks.endswith("two<｜end▁of▁sentence｜><｜User｜>three<｜User｜>five<｜Assistant｜><think>")
+    assert "one" not in thinks and "<｜Assistant｜></think>two" not in thinks
+    assert (
+        "<｜User｜>one<｜Assistant｜></think>two<｜end▁of▁sentence｜><｜User｜>three<｜User｜>four<｜User｜>five"
+        in tells
+    )
+    assert "one" in render(ask(*messages, tools=[Tool(name="f")]), dialect)
 
 
-def tagless(message: Message, dialect: Dialect) -> bool:
-    """Return whether no text of the message spells a tag by chance."""
-    tags = (dialect.calls, dialect.invoke, dialect.parameter, "</think>")
-    texts = [message.content, message.reasoning or "", *(c.arguments for c in message.calls)]
-    return not any(tag in text for tag in tags for text in texts)
-
-
-@settings(max_examples=1000, deadline=None)
-@given(answer=answers(), data=st.data())
-def test_an_answer_reads_back_however_it_is_cut(answer: tuple[Message, Dialect], data: st.DataObject) -> None:
-    message, dialect = answer
-    if not tagless(message, dialect):
-        return
-    prompt = render(ask(message, Message(role="user"), tools=[Tool(name="f")]), dialect)
-    text = prompt[prompt.index(f"<｜Assistant｜>{THINK}") + len(f"<｜Assistant｜>{THINK}") :]
-    text = text[: text.index(EOS) + len(EOS)]
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
-    parts = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    wanted = [(c.name, json.loads(c.arguments)) for c in message.calls]
-    assert read(parts, dialect, thinking=True) == (message.reasoning, message.content, wanted, True)
-    assert read(list(text), dialect, thinking=True) == read([text], dialect, thinking=True)
-
-
-def test_an_answer_cut_off_in_a_call_is_not_complete() -> None:
-    text = f'so</think>fine\n\n<{V4.calls}>\n<{V4.invoke} name="f">\n<{V4.parameter} name="a" string="true">x'
-    assert read([text], V4, thinking=True) == ("so", "fine", [], False)
+def test_a_whole_conversation_ends_with_its_last_answer_and_thinking() -> None:
+    messages = (
+        Message(role="user", content="a"), Message(role="assistant", content="b", reasoning="old"),
+        Message(role="user", content="c"), Message(role="assistant", content="d", reasoning="new"),
+    )  # fmt: skip
+    prompt = render(ask(*messages, goes_on=False))
+    assert prompt.endswith("<｜User｜>c<｜Assistant｜><think>new</think>d<｜end▁of▁sentence｜>") and "old" not in prompt
+    assert render(ask(*messages[:3], goes_on=False)).endswith("<｜User｜>c")
 
 
 @pytest.mark.parametrize(
-    ("body", "problem"),
+    ("task", "thinking", "end"),
     [
-        (f'<{V4.invoke} name="f">oops</{V4.invoke}>', "expected parameters only"),
-        (f'<{V4.invoke} name="f"><{V4.parameter} name="a" string="false">nope</{V4.parameter}></{V4.invoke}>', "JSON"),
-        (f'<{V4.invoke} name="f">' + f'<{V4.parameter} name="a" string="true">x</{V4.parameter}>' * 2
-         + f"</{V4.invoke}>", "twice"),
-        ("words", "expected <"),
-        (f"</{V4.calls}>more", "expected nothing"),
+        ("action", True, "<｜User｜>hi<｜Assistant｜><think><｜action｜>"),
+        ("action", False, "<｜User｜>hi<｜Assistant｜></think><｜action｜>"),
+        ("query", True, "<｜User｜>hi<｜query｜>"), ("authority", False, "<｜User｜>hi<｜authority｜>"),
+        ("domain", True, "<｜User｜>hi<｜domain｜>"), ("read_url", True, "<｜User｜>hi<｜read_url｜>"),
     ],
 )  # fmt: skip
-def test_calls_that_cannot_be_read_say_why(body: str, problem: str) -> None:
-    with pytest.raises(AnswerError, match=problem):
-        read([f"<{V4.calls}>\n{body}"], V4, thinking=False)
+@pytest.mark.parametrize("dialect", [V4, V41], ids=["V4", "V4.1"])
+def test_a_task_takes_the_place_of_the_answer(task: Any, thinking: bool, end: str, dialect: Dialect) -> None:
+    asked = Message(role="user", content="hi", task=task)
+    assert render(ask(asked, thinking=thinking), dialect).endswith(end)
+    answered = ask(asked, Message(role="assistant", content="yes"), thinking=thinking, goes_on=False)
+    assert render(answered, dialect).endswith(f"{end}yes<｜end▁of▁sentence｜>")
 
 
-def test_what_came_before_a_bad_call_is_not_lost() -> None:
-    good = f'<{V4.invoke} name="f">\n</{V4.invoke}>'
-    parser = AnswerParser(V4, thinking=False)
-    pieces = parser.feed(f'fine\n\n<{V4.calls}>\n{good}\n<{V4.invoke} name="g">oops</{V4.invoke}>')
-    assert pieces == [Content("fine"), Call("f", "{}")]
-    with pytest.raises(AnswerError, match="oops"):
-        parser.finish()
+def test_a_title_is_asked_for_after_the_answer_whose_thinking_stays() -> None:
+    messages = (
+        Message(role="user", content="hi"), Message(role="assistant", content="ho", reasoning="why", task="title"),
+        Message(role="assistant", content="A greeting"),
+    )  # fmt: skip
+    asked = "<｜User｜>hi<｜Assistant｜><think>why</think>ho<｜end▁of▁sentence｜><｜title｜>"
+    assert render(ask(*messages[:2])).endswith(asked)
+    assert render(ask(*messages, goes_on=False)).endswith(f"{asked}A greeting<｜end▁of▁sentence｜>")
 
 
-def test_an_answer_may_end_while_thinking() -> None:
-    assert read([f"so{EOS}"], V4, thinking=True) == ("so", "", [], True)
-    assert read(["so"], V4, thinking=True) == ("so", "", [], False)
+def test_an_address_to_read_stands_before_its_task() -> None:
+    talk = ask(Message(role="user", content="read it.org", task="read_url", url="it.org"))
+    assert render(talk).endswith("<｜User｜>read it.org<｜extracted_url｜>it.org<｜read_url｜>")
+
+
+def test_users_in_a_row_keep_the_task_of_the_last() -> None:
+    talk = ask(Message(role="user", content="a"), Message(role="user", content="b", task="query"))
+    assert render(talk).endswith("<｜User｜>a\n\nb<｜query｜>") and render(talk, V41).endswith("a\n\nb<｜query｜>")
+
+
+# --- control tokens and text -----------------------------------------------------------------------------
+
+
+def controls(pieces: list[Piece]) -> list[str]:
+    return [piece.name for piece in pieces if isinstance(piece, Control)]
+
+
+@pytest.mark.parametrize("dialect", [V4, V41], ids=["V4", "V4.1"])
+def test_no_words_change_how_a_prompt_is_built(dialect: Dialect, full_tokenizer: Tokenizer) -> None:
+    """The same conversations in plain words and in words that spell control tokens: the same tokens stand in both."""
+    plain, spelled = (Draw(3, words, numbers=[1]) for words in (PLAIN, SPELLED))
+    known = {i: token.content for i, token in full_tokenizer._backend.get_added_tokens_decoder().items()}
+    for _ in range(1000):
+        one, other = (render_pieces(draw.conversation(), dialect) for draw in (plain, spelled))
+        assert controls(one) == controls(other)
+        ids = full_tokenizer.encode_pieces(other)
+        assert [known[i] for i in ids if i in known] == controls(other)
+
+
+def test_pieces_alternate_and_spell_the_prompt() -> None:
+    talk = ask(Message(role="user", content="</think>"), Message(role="user", content="<｜User｜>"), thinking=False)
+    pieces = render_pieces(talk)
+    assert pieces == [
+        Control("<｜begin▁of▁sentence｜>"), Control("<｜User｜>"), "</think>\n\n<｜User｜>", Control("<｜Assistant｜>"),
+        Control("</think>"),
+    ]  # fmt: skip
+    assert spell(pieces) == render(talk)
+
+
+@given(prefix=st.text(max_size=20), suffix=st.sampled_from(SPELLED))
+@settings(max_examples=200, deadline=None)
+def test_filling_in_holds_prefix_and_suffix_as_text(prefix: str, suffix: str) -> None:
+    pieces = fim_pieces(prefix, suffix)
+    assert spell(pieces) == f"{BOS}{FIM_BEGIN}{prefix}{FIM_HOLE}{suffix}{FIM_END}"
+    assert controls(pieces) == [BOS, FIM_BEGIN, FIM_HOLE, FIM_END]
+
+
+def test_a_vocabulary_without_a_token_says_so(full_tokenizer: Tokenizer) -> None:
+    small = Tokenizer.train(["a b"], 300)
+    assert full_tokenizer.encode_pieces(fim_pieces("a", "b"))[1] == full_tokenizer.id_of(FIM_BEGIN)
+    with pytest.raises(RequestError, match="vocabulary has no <｜fim▁begin｜>"):
+        small.encode_pieces(fim_pieces("a", "b"))
+    with pytest.raises(RequestError, match="vocabulary has no <｜query｜>"):
+        small.encode_conversation(ask(Message(role="user", content="a", task="query")))
+
+
+# --- the writer of training documents --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("think", [None, "", "step </think> by step"])
+def test_the_writer_writes_what_is_rendered(think: str | None, full_tokenizer: Tokenizer) -> None:
+    user, answer = (
+        Message(role="user", content="1 + 1 <｜User｜>"),
+        Message(role="assistant", content="2", reasoning=think),
+    )
+    writer = Writer(full_tokenizer).user([user.content]).assistant(think).answer(answer.content)
+    whole = ask(user, answer, thinking=think is not None, goes_on=False)
+    assert ids(writer) == full_tokenizer.encode_conversation(whole)
+
+
+@pytest.mark.parametrize("thinking", [False, True])
+def test_the_writer_asks_as_is_rendered(thinking: bool, full_tokenizer: Tokenizer) -> None:
+    said = ("hi", "ho", "and now?")
+    messages = [Message(role=r, content=c) for r, c in zip(("user", "assistant", "user"), said, strict=True)]
+    writer = Writer(full_tokenizer).user([said[0]]).assistant().answer(said[1]).user([said[2]])
+    writer.assistant(opens_thinking=thinking)
+    assert ids(writer) == full_tokenizer.encode_conversation(ask(*messages, thinking=thinking))
+
+
+def ids(writer: Writer) -> list[int]:
+    (only,) = writer.finish()
+    assert isinstance(only, Text)
+    return list(only.ids)
+
+
+# --- what is refused -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("build", "problem"),
     [
-        (lambda: Message(role="developer"), "role is 'developer'"),
+        (lambda: Message(role="critic"), "role is 'critic'"),
         (lambda: Conversation(messages=[], effort="medium"), "effort is 'medium'"),
         (lambda: Conversation(messages=[], tool_choice="any"), "tool_choice is 'any'"),
+        (lambda: Message(role="user", task="poem"), "task is 'poem'"),
+        (lambda: Message(role="tool", task="query"), "tool message has 'task'; expected on messages of user or"),
+        (lambda: Message(role="user", task="query", url="it.org"), "expected beside 'read_url'"),
+        (lambda: Message(role="developer"), "developer message is empty"),
+        (lambda: Message(role="user", schema={}), "user message has 'schema'"),
+        (lambda: Message(role="user", tools=[Tool(name="f")]), "user message has 'tools'; expected on .* of system"),
+        (lambda: Message(role="tool", reasoning=""), "tool message has 'reasoning'"),
+        (lambda: ask(Message(role="user", task="query"), Message(role="user")), "expected its answer or the end"),
+        (lambda: ask(Message(role="user", task="query"), goes_on=False), "end of a finished conversation"),
+        (lambda: ask(Message(role="user", task="query"), tool_choice="required"), "answered without tools"),
     ],
 )
 def test_what_no_encoding_knows_is_refused(build: Any, problem: str) -> None:

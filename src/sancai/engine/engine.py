@@ -15,12 +15,12 @@ from sancai.codec import PixelCodec
 from sancai.device.host import move, to_device
 from sancai.device.platform import Platform
 from sancai.engine.flow_sampler import FlowSettings, denoise
-from sancai.engine.request import Clip, Event, Progress, Request, TextDelta, ThinkingDelta, Usage
+from sancai.engine.request import Clip, Event, Progress, Request, Usage
 from sancai.engine.token_sampler import TextAssembler, choose
-from sancai.errors import CapacityError, RequestError
+from sancai.errors import AnswerError, CapacityError, RequestError
 from sancai.model import Cache, Transformer
 from sancai.sequence import Block, Document, Text, pack
-from sancai.tokenizer import Tokenizer, Writer
+from sancai.tokenizer import AnswerParser, Tokenizer, Writer
 
 MOST_PROMPT_TOKENS = 2048
 FRAME_SIDE = 64
@@ -100,26 +100,37 @@ class Engine:
     def _chat(self, request: Request, counts: _Counts) -> Iterator[Event]:
         """Answer in text, or draw where the model announces a block."""
         tok = self.tokenizer
-        writer = Writer(tok).user([*self._blocks(request.pictures), request.prompt])
-        document = writer.assistant(opens_thinking=request.think).finish()
+        document, parser = self._question(request)
         cache, logits = self._prefill_with_logits([document], counts)
         generator = torch.Generator().manual_seed(request.seed)
-        thinking, assembler = request.think, TextAssembler(tok.decode)
+        assembler = TextAssembler(tok.decode)
         for _ in range(request.max_tokens):
             token = choose(logits[0], request.temperature, generator)
             counts.text += 1
-            if token == tok.eos:
-                return
-            if token == tok.visual:
-                yield from self._announced(cache, request, counts)
-                return
-            if token == tok.end_think:
-                thinking, assembler = False, TextAssembler(tok.decode)
+            if token in (tok.eos, tok.visual):
+                break
+            control = tok.control_of(token)
+            if control is None:
+                yield from parser.feed(assembler.add(token))
             else:
-                piece = assembler.add(token)
-                if piece:
-                    yield ThinkingDelta(piece) if thinking else TextDelta(piece)
+                yield from parser.feed(control)
+                assembler = TextAssembler(tok.decode)
             cache, logits = self._decode(cache, [token])
+        yield from parser.finish()
+        if parser.stage == "calls":
+            raise AnswerError("the answer ends in the middle of a tool call; raise max_tokens or ask again")
+        if token == tok.visual:
+            yield from self._announced(cache, request, counts)
+
+    def _question(self, request: Request) -> tuple[Document, AnswerParser]:
+        """Return what is asked, and what reads its answer."""
+        talk = request.conversation
+        if talk is not None:
+            ids = self.tokenizer.encode_conversation(talk)
+            return [Text(ids=ids)], AnswerParser.after(talk, is_spelled=False)
+        writer = Writer(self.tokenizer).user([*self._blocks(request.pictures), request.prompt])
+        document = writer.assistant(opens_thinking=request.think).finish()
+        return document, AnswerParser(thinking=request.think, reads_calls=False, is_spelled=False)
 
     def _announced(self, cache: Cache, request: Request, counts: _Counts) -> Iterator[Event]:
         """Draw what the model itself announced: the number of frames is its next token."""

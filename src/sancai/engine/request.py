@@ -8,6 +8,7 @@ import numpy as np
 
 from sancai.engine.flow_sampler import FlowSettings
 from sancai.errors import RequestError
+from sancai.tokenizer import Call, Conversation, TextDelta, ThinkingDelta
 
 Kind = Literal["chat", "image", "video"]
 MOST_STEPS = 1000
@@ -17,12 +18,16 @@ MOST_STEPS = 1000
 class Request:
     """One question, picture or clip to make.
 
+    prompt: what is asked; for a picture or clip it may be empty.
+    conversation: several messages to answer instead of one prompt.  It says itself whether and how hard to think:
+        models that were not trained for efforts want `effort="low"`.
     pictures: uint8 RGBA arrays (H, W, 4) that come before the prompt.
     frames: of a clip.  steps, guidance: of the flow.  max_tokens, temperature: of text.
     """
 
     kind: Kind
-    prompt: str
+    prompt: str = ""
+    conversation: Conversation | None = None
     pictures: Sequence[np.ndarray] = ()
     seed: int = 0
     frames: int = 8
@@ -45,22 +50,22 @@ class Request:
         for holds, problem in checks:
             if not holds:
                 raise RequestError(problem)
-        if self.kind == "chat" and not self.prompt.strip():
+        if self.conversation is not None:
+            self._check_conversation(self.conversation)
+        elif self.kind == "chat" and not self.prompt.strip():
             raise RequestError("the prompt is empty; say something")
 
-
-@dataclass(frozen=True)
-class TextDelta:
-    """More of the answer."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class ThinkingDelta:
-    """More of the thinking before the answer."""
-
-    text: str
+    def _check_conversation(self, conversation: Conversation) -> None:
+        """Refuse a conversation beside what it replaces."""
+        if self.kind != "chat":
+            raise RequestError(f"a {self.kind} is made from a prompt; give one instead of a conversation")
+        if self.prompt or self.pictures or self.think:
+            raise RequestError(
+                "a conversation comes with a prompt, pictures or think beside it; "
+                "put the words into its messages and set its own `thinking`"
+            )
+        if not conversation.messages or not conversation.goes_on:
+            raise RequestError("the conversation leaves nothing to answer; end it with a message and let it go on")
 
 
 @dataclass(frozen=True)
@@ -88,4 +93,4 @@ class Usage:
     seconds: float
 
 
-Event = TextDelta | ThinkingDelta | Progress | Clip | Usage
+Event = TextDelta | ThinkingDelta | Call | Progress | Clip | Usage

@@ -4,12 +4,19 @@
     BOS <User> … <Assistant> <think> steps </think> answer EOS      with thinking
     BOS <User> … <Assistant> </think> <visual> 8  [block]           pictures and film
 
-A picture in a user turn is a committed one-frame block between two runs of text.
+Without pictures this is `render` of the same turns at low effort.  What goes beyond it:
+
+- a picture in a user turn is a committed one-frame block between two runs of text;
+- `<visual>` and a number of frames announce a block in the assistant's turn;
+- old thinking stays, for a document teaches every turn of it (`render` leaves it out);
+- parts of a turn follow each other without a blank line, and each is split into words by itself.
 """
 
 from collections.abc import Sequence
 
 from sancai.sequence import Block, Segment, Text
+from sancai.tokenizer.control import BOS, END_THINK, EOS, USER, VISUAL, Control, Piece
+from sancai.tokenizer.encoding import opening
 from sancai.tokenizer.text import Tokenizer
 
 Part = str | Block
@@ -21,50 +28,39 @@ class Writer:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.segments: list[Segment] = []
-        self._ids: list[int] = [tokenizer.bos]
-        self._learn: list[bool] = [False]
+        self._ids: list[int] = []
+        self._learn: list[bool] = []
+        self.add(Control(BOS))
 
     def user(self, parts: Sequence[Part]) -> "Writer":
         """Add a user turn of texts and pictures."""
-        self.token(self.tokenizer.user)
+        self.add(Control(USER))
         for part in parts:
             if isinstance(part, Block):
                 self.block(part)
             else:
-                self.text(part)
+                self.add(part)
         return self
 
     def assistant(self, think: str | None = None, *, opens_thinking: bool = False) -> "Writer":
         """Open the assistant's turn: past the thinking, unless it is still to be generated."""
-        tok = self.tokenizer
-        self.token(tok.assistant)
-        if think is None and not opens_thinking:
-            return self.token(tok.end_think)
-        self.token(tok.think)
-        if think is not None:
-            self.text(think, learn=True).token(tok.end_think, learn=True)
-        return self
+        for piece in opening(think is not None or opens_thinking):
+            self.add(piece)
+        return self if think is None else self.add(think, learn=True).add(Control(END_THINK), learn=True)
 
     def answer(self, text: str) -> "Writer":
         """Add a finished answer, which training learns."""
-        return self.text(text, learn=True).token(self.tokenizer.eos, learn=True)
+        return self.add(text, learn=True).add(Control(EOS), learn=True)
 
     def announce(self, frames: int) -> "Writer":
         """Announce a block of so many frames, which training learns too."""
-        self.token(self.tokenizer.visual, learn=True)
-        return self.text(str(frames), learn=True)
+        return self.add(Control(VISUAL), learn=True).add(str(frames), learn=True)
 
-    def text(self, text: str, learn: bool = False) -> "Writer":
-        """Add plain text."""
-        ids = self.tokenizer.encode(text)
+    def add(self, piece: Piece, learn: bool = False) -> "Writer":
+        """Add a control token or a run of text."""
+        ids = self.tokenizer.encode_pieces([piece])
         self._ids += ids
         self._learn += [learn] * len(ids)
-        return self
-
-    def token(self, token: int, learn: bool = False) -> "Writer":
-        """Add one token."""
-        self._ids.append(token)
-        self._learn.append(learn)
         return self
 
     def block(self, block: Block) -> "Writer":

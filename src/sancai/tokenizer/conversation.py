@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal, get_args
 
 from sancai.errors import RequestError
 
-Role = Literal["system", "user", "assistant", "tool", "latest_reminder"]
+Role = Literal["system", "user", "assistant", "tool", "latest_reminder", "developer"]
+Task = Literal["action", "query", "authority", "domain", "title", "read_url"]
 Effort = Literal["low", "high", "xhigh", "max"]
 ToolChoice = Literal["auto", "none", "required"]
+BELONGS = {
+    "reasoning": ("assistant",), "calls": ("assistant",), "is_prefix": ("assistant",), "call_id": ("tool",),
+    "tools": ("system", "developer"), "schema": ("developer",), "task": ("user", "developer", "assistant"),
+}  # fmt: skip
+"""Whose messages have which parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +44,17 @@ class ToolCall:
 class Message:
     """One message.
 
+    role: `developer` is a user's turn that brings its own tools and response format (DeepSeek's search agent);
+        where old thinking is left out, so are developers' old turns.
     reasoning: an assistant's thinking before its answer.
     calls: an assistant's tool calls.
     call_id: which call a tool message answers.
-    tools: what a system message adds to the tools (V4.1 only).
+    tools: what a developer's turn brings; what a system message adds to the tools (V4.1 only).
+    schema: JSON schema of the answer to a developer's turn.
     is_prefix: an assistant message that the model is to go on with.
+    task: a quick task about what is written so far, answered in place of, or before, an ordinary answer; a
+        `title` stands on an assistant's answer, the others on a question.  The next message is its answer.
+    url: which address of the question a `read_url` task is about.
     """
 
     role: Role
@@ -50,10 +63,21 @@ class Message:
     calls: Sequence[ToolCall] = ()
     call_id: str | None = None
     tools: Sequence[Tool] = ()
+    schema: Any = None
     is_prefix: bool = False
+    task: Task | None = None
+    url: str | None = None
 
     def __post_init__(self) -> None:
         _check("role", self.role, get_args(Role))
+        _check("task", self.task, (None, *get_args(Task)))
+        if self.role == "developer" and not self.content:
+            raise RequestError("a developer message is empty; give it content")
+        for name, roles in BELONGS.items():
+            if getattr(self, name) not in (None, False, (), []) and self.role not in roles:
+                raise RequestError(f"a {self.role} message has {name!r}; expected on messages of {' or '.join(roles)}")
+        if self.url is not None and self.task != "read_url":
+            raise RequestError(f"a url stands beside the task {self.task!r}; expected beside 'read_url'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +85,8 @@ class Conversation:
     """Messages and how they are to be answered.
 
     schema: JSON schema of the answer; with `wants_json` alone any JSON object.
+    goes_on: the model is to go on after the last message; else the conversation is written as it stands, with
+        the thinking of the last answer.
     """
 
     messages: Sequence[Message]
@@ -70,17 +96,39 @@ class Conversation:
     tool_choice: ToolChoice = "auto"
     wants_json: bool = False
     schema: Any = None
+    goes_on: bool = True
 
     def __post_init__(self) -> None:
         _check("effort", self.effort, (None, *get_args(Effort)))
         _check("tool_choice", self.tool_choice, get_args(ToolChoice))
         if self.wants_json and self.schema is not None:
             raise RequestError("an answer has either a JSON schema or is any JSON object; give one of them")
+        for message, after in zip_longest(self.messages, self.messages[1:]):
+            if message.task is not None:
+                self._check_task(message.task, after)
+
+    def _check_task(self, task: str, after: Message | None) -> None:
+        """Refuse a task that nobody answers."""
+        if after is None and not self.goes_on:
+            raise RequestError(f"the task {task!r} stands at the end of a finished conversation; leave it out")
+        if after is None and self.tool_choice == "required":
+            raise RequestError(f"the task {task!r} is answered without tools; tool_choice 'required' does not fit")
+        if after is not None and after.role != "assistant":
+            raise RequestError(f"after the task {task!r} comes a {after.role} message; expected its answer or the end")
 
     @property
     def offered(self) -> tuple[Tool, ...]:
         """The tools that the model is shown."""
         return () if self.tool_choice == "none" else tuple(self.tools)
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether the model may call any tool."""
+        return bool(self.offered) or any(self.offered_by(message) for message in self.messages)
+
+    def offered_by(self, message: Message) -> tuple[Tool, ...]:
+        """Return the tools that a developer's turn brings, as far as the model may call any."""
+        return tuple(message.tools) if message.role == "developer" and self.tool_choice != "none" else ()
 
 
 def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:

@@ -1,119 +1,85 @@
 """Conversations → prompts, byte for byte as DeepSeek's own encoders write them, for V4 and V4.1.
 
-The format is a published fact (the `encoding` folder of DeepSeek-V4-Flash; DeepSeek's `deepseek-recipe`
-package for both versions); the tests hold this module against that package.
+Two encoders are followed.  DeepSeek's `deepseek-recipe` package rules wherever it has a say.  What it does not
+know (the `developer` role, quick tasks, finished conversations) follows the encoder that lies beside the
+released weights, `encoding/encoding_dsv4.py`; the two agree on ordinary conversations.  The tests hold this
+module against both.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sancai.tokenizer import json_text
+from sancai.tokenizer.control import (
+    ASSISTANT,
+    BOS,
+    DSML,
+    END_THINK,
+    EOS,
+    EXTRACTED_URL,
+    FIM_BEGIN,
+    FIM_END,
+    FIM_HOLE,
+    REMINDER,
+    THINK,
+    USER,
+    Control,
+    Piece,
+    mark,
+    merge,
+    spell,
+)
 from sancai.tokenizer.conversation import Conversation, Message, Tool, ToolCall
-from sancai.tokenizer.text import ASSISTANT, BOS, END_THINK, EOS, THINK, USER
+from sancai.tokenizer.dialect import SCHEMA, TOOLS, UPDATED_TOOLS, V4, Dialect
 
-SYSTEM = "<｜System｜>"
-REMINDER = "<｜latest_reminder｜>"
-DSML = "｜DSML｜"
-
-_ABSOLUTE = (
-    "Reasoning Effort: Absolute maximum with no shortcuts permitted.\n"
-    "You MUST be very thorough in your thinking and comprehensively decompose the problem to resolve the root cause, "
-    "rigorously stress-testing your logic against all potential paths, edge cases, and adversarial scenarios.\n"
-    "Explicitly write out your entire deliberation process, documenting every intermediate step, considered "
-    "alternative, and rejected hypothesis to ensure absolutely no assumption is left unchecked.\n\n"
-)
-_BEYOND = (
-    "Reasoning Effort: Beyond maximum — exhaustive, relentless, and uncompromising.\n"
-    "You MUST reason with the utmost depth and rigor, leaving absolutely nothing to chance: exhaustively decompose "
-    "the problem into its most fundamental components, trace every causal chain to its root, and resolve the "
-    "underlying cause rather than any surface symptom.\n"
-    "Do not stop reasoning until you have independently verified the solution from multiple angles and are certain "
-    "that no assumption remains unchecked and no error remains undiscovered.\n\n"
-)
-_TOOLS = """
-
-## Tools
-
-You have access to a set of tools to help answer the user's question. You can invoke tools by writing a "<{calls}>" \
-block like the following:
-
-<{calls}>
-<{invoke} name="$TOOL_NAME">
-<{parameter} name="$PARAMETER_NAME" string="true|false">$PARAMETER_VALUE</{parameter}>
-...
-</{invoke}>
-<{invoke} name="$TOOL_NAME2">
-...
-</{invoke}>
-</{calls}>
-
-String parameters should be specified as is and set `string="true"`. For all other types (numbers, booleans, arrays, \
-objects), pass the value in JSON format and set `string="false"`.
-
-If thinking_mode is enabled (triggered by <think>), you MUST output your complete reasoning inside <think>...</think> \
-BEFORE any tool calls or final response.
-
-Otherwise, output directly after </think> with tool calls or final response.
-
-### Available Tool Schemas
-
-{schemas}
-You MUST strictly follow the above defined tool name and parameter schemas to invoke tool calls.
-"""
-_UPDATED = "\n\n### Updated Tool Schemas\n\n"
-_ANY_JSON = (
-    "\n\nYou are a helpful assistant designed to output JSON.\n## Response Format:\n\nReply with JSON object ONLY."
-)
-_SCHEMA = "\n\n## Response Format:\n\nYou MUST strictly adhere to the following schema to reply:\n"
-
-
-def _percent(value: int) -> str:
-    return f"Reasoning Effort: {value} (range 1-100, the higher the value, the more thorough the reasoning)\n\n"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dialect:
-    """What differs between the two encodings.
-
-    tags: names of the elements of tool calls.
-    efforts: text before everything else, by effort; None is the default effort.
-    system_token: before every system text; without it all system texts are gathered at the start.
-    floats: how numbers are written.
-    """
-
-    calls: str
-    invoke: str
-    parameter: str
-    efforts: Mapping[str | None, str]
-    floats: json_text.Floats
-    system_token: str = ""
-    no_arguments: str = ""
-
-
-V4 = Dialect(
-    calls=f"{DSML}tool_calls", invoke=f"{DSML}invoke", parameter=f"{DSML}parameter",
-    efforts={None: _ABSOLUTE, "low": "", "high": _ABSOLUTE, "xhigh": _ABSOLUTE, "max": _BEYOND},
-    floats=json_text.ryu_float,
-)  # fmt: skip
-V41 = Dialect(
-    calls=f"{DSML} calls", invoke=f"{DSML} invoke", parameter=f"{DSML} parameter",
-    efforts={name: _percent(value) for name, value in
-             ((None, 75), ("low", 50), ("high", 75), ("xhigh", 75), ("max", 100))},
-    floats=json_text.python_float, system_token=SYSTEM, no_arguments="\n",
-)  # fmt: skip
+ASKING = ("user", "developer", "system")
+"""Turns that the assistant answers; a system text at the start is no turn."""
 
 
 def render(conversation: Conversation, dialect: Dialect = V4) -> str:
-    """Return the prompt of a conversation, up to where the model goes on."""
-    return _Renderer(conversation, dialect).prompt()
+    """Return the prompt of a conversation, up to where the model goes on, control tokens written out."""
+    return spell(render_pieces(conversation, dialect))
 
 
-@dataclass(frozen=True)
+def render_pieces(conversation: Conversation, dialect: Dialect = V4) -> list[Piece]:
+    """Return the same prompt as control tokens and the runs of text between them."""
+    return list(merge(_Renderer(conversation, dialect).pieces()))
+
+
+def fim_pieces(prefix: str, suffix: str) -> list[Piece]:
+    """Return the prompt that asks for what stands between two texts (fill in the middle).
+
+    The order is prefix, suffix, middle, as DeepSeek-V3 was pre-trained on (arXiv 2412.19437) and V4 keeps
+    (its report, section 4.1); like every document it begins with BOS.
+    """
+    return list(merge([Control(BOS), Control(FIM_BEGIN), prefix, Control(FIM_HOLE), suffix, Control(FIM_END)]))
+
+
+def opening(thinking: bool) -> list[Piece]:
+    """Return what opens an assistant's turn: thinking begins, or is over before it began."""
+    return [Control(ASSISTANT), Control(THINK if thinking else END_THINK)]
+
+
+@dataclass
 class _Turn:
-    """Messages that are written together: one assistant, one system, or users and tool results in a row."""
+    """Messages that are written together: one assistant, one system, or users and tool results in a row.
+
+    is_bare: an answer without the assistant's header: to a task, or to a question that is left out.
+    is_latest: nothing is asked after it.
+    """
 
     role: str
     messages: list[Message] = field(default_factory=list)
+    is_bare: bool = False
+    is_latest: bool = False
+
+    @property
+    def task(self) -> str | None:
+        return self.messages[-1].task
+
+    @property
+    def is_asking(self) -> bool:
+        return self.role in ASKING
 
 
 class _Renderer:
@@ -121,58 +87,58 @@ class _Renderer:
 
     def __init__(self, conversation: Conversation, dialect: Dialect) -> None:
         self.talk, self.dialect = conversation, dialect
-        self.has_tools = bool(conversation.offered)
-        self.gathers = not dialect.system_token
+        self.has_tools = conversation.has_tools
         self.last: Message | None = None
         self.has_frame = False
 
-    def prompt(self) -> str:
-        """Return the whole prompt."""
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the whole prompt."""
         messages = list(self.talk.messages)
         start = self._start(messages)
-        messages = _results_by_id(_joined_users(messages)) if self.gathers else _one_reminder(messages)
+        messages = _results_by_id(_joined_users(messages)) if self.dialect.gathers else _one_reminder(messages)
         self.last = messages[-1] if messages else None
+        yield Control(BOS)
+        yield from start
         order: dict[str, int] = {}
-        body = ""
-        for turn in self._turns(messages):
-            body += self._turn(turn, order)
+        for turn in self._written(list(self._turns(messages))):
+            yield from self._turn(turn, order)
             if turn.role == "assistant" and turn.messages[0].calls:
                 order = _order(turn.messages[0].calls)
-        return BOS + start + body + self._opening()
+        yield from self._opening()
 
     # -- the beginning ------------------------------------------------------------------------
 
-    def _start(self, messages: list[Message]) -> str:
+    def _start(self, messages: list[Message]) -> list[Piece]:
         """Return effort, system text, tools and response format; take the leading system texts off `messages`."""
-        effort = self.dialect.efforts[self.talk.effort] if self.talk.thinking else ""
-        is_bare = not messages and not self.gathers
+        d = self.dialect
+        effort = d.efforts[self.talk.effort] if self.talk.thinking else ""
+        is_bare = not messages and not d.gathers
         leads = bool(messages) and messages[0].role == "system"
-        text = self._gather(messages) if self.gathers else self._lead(messages)
-        self.has_frame = bool(blocks := self._tool_block() + self._response_format())
-        text += blocks
-        if is_bare and not text:
-            return ""
-        if leads and not self.gathers:
-            text += self._updated(messages.pop(0))
-        text = effort + text
-        return self.dialect.system_token + text if text or leads else ""
+        text = self._gather(messages) if d.gathers else messages[0].content if leads else ""
+        frame = [*self._tool_block(self.talk.offered), *self._response_format()]
+        self.has_frame = bool(frame)
+        if is_bare and not text and not frame:
+            return []
+        if leads and not d.gathers:
+            frame += self._updated(messages.pop(0))
+        pieces = [piece for piece in (effort, text, *frame) if piece]
+        return [*self._system_token(), *pieces] if pieces or leads else []
 
     def _gather(self, messages: list[Message]) -> str:
         systems = [m.content for m in messages if m.role == "system" and m.content]
         messages[:] = [m for m in messages if m.role != "system"]
         return "\n\n".join(systems)
 
-    def _lead(self, messages: list[Message]) -> str:
-        if not messages or messages[0].role != "system":
-            return ""
-        return messages[0].content
+    def _system_token(self) -> list[Piece]:
+        return [Control(self.dialect.system_token)] if self.dialect.system_token else []
 
-    def _tool_block(self) -> str:
-        if not self.has_tools:
-            return ""
-        d, shown = self.dialect, self._schemas([t for t in self.talk.offered if not t.deferred])
-        shown += "\n" if shown or not self.gathers else ""
-        return _TOOLS.format(calls=d.calls, invoke=d.invoke, parameter=d.parameter, schemas=shown)
+    def _tool_block(self, tools: Sequence[Tool]) -> list[Piece]:
+        if not tools:
+            return []
+        d, shown = self.dialect, self._schemas([t for t in tools if not t.deferred])
+        template = TOOLS.format(calls=d.calls, invoke=d.invoke, parameter=d.parameter, schemas="\0")
+        before, after = (mark(part, DSML, THINK, END_THINK) for part in template.split("\0"))
+        return [*before, f"{shown}\n" if shown else d.no_schemas, *after]
 
     def _schemas(self, tools: Sequence[Tool]) -> str:
         """Return one JSON object a line."""
@@ -183,15 +149,16 @@ class _Renderer:
             for t in tools
         )
 
-    def _updated(self, message: Message) -> str:
-        return _UPDATED + self._schemas(message.tools) if message.tools else ""
+    def _updated(self, message: Message) -> list[Piece]:
+        return [UPDATED_TOOLS + self._schemas(message.tools)] if message.tools else []
 
-    def _response_format(self) -> str:
+    def _response_format(self) -> list[Piece]:
         if self.talk.schema is not None:
-            return _SCHEMA + json_text.write(self.talk.schema, self.dialect.floats)
-        if not self.talk.wants_json:
-            return ""
-        return _ANY_JSON if self.gathers else _SCHEMA + json_text.write({"type": "json_object"}, self.dialect.floats)
+            return [self._schema(self.talk.schema)]
+        return [self.dialect.any_json] if self.talk.wants_json else []
+
+    def _schema(self, schema: object) -> str:
+        return SCHEMA + json_text.write(schema, self.dialect.floats)
 
     # -- turns ----------------------------------------------------------------------------------
 
@@ -210,71 +177,120 @@ class _Renderer:
             yield turn
 
     def _joins(self, before: Message, message: Message) -> bool:
-        """V4 begins a new turn where a tool result follows a user's words."""
-        return not self.gathers or not (before.role == "user" and message.role == "tool")
+        return not (self.dialect.splits_results and before.role == "user" and message.role == "tool")
 
-    def _turn(self, turn: _Turn, order: Mapping[str, int]) -> str:
+    def _written(self, turns: Sequence[_Turn]) -> Iterator[_Turn]:
+        """Yield the turns that are written: developers' old questions go where old thinking goes."""
+        asked = max((place for place, turn in enumerate(turns) if turn.is_asking), default=-1)
+        drops = self.talk.thinking and not self.has_tools
+        before, is_orphan = None, False
+        for place, turn in enumerate(turns):
+            if drops and turn.role == "developer" and place < asked:
+                is_orphan = True
+                continue
+            is_asked = before is not None and before.is_asking
+            turn.is_bare = bool(before and before.task) or (is_orphan and not is_asked)
+            turn.is_latest = place > asked
+            yield turn
+            before, is_orphan = turn, False
+
+    def _turn(self, turn: _Turn, order: Mapping[str, int]) -> Iterator[Piece]:
         message = turn.messages[0]
         if turn.role == "assistant":
-            return self._assistant(message)
-        if turn.role == "latest_reminder":
-            return REMINDER + message.content
-        if turn.role == "system":
-            return self.dialect.system_token + message.content + self._updated(message)
-        return USER + "\n\n".join(self._asked(turn.messages, order))
+            yield from self._assistant(turn)
+        elif turn.role == "latest_reminder":
+            yield from (Control(REMINDER), message.content)
+        elif turn.role == "system":
+            yield from (*self._system_token(), message.content, *self._updated(message))
+        else:
+            yield Control(USER)
+            yield "\n\n".join(self._asked(turn.messages, order))
+            yield from self._tool_block(self.talk.offered_by(message))
+            yield self._schema(message.schema) if message.schema is not None else ""
+        yield from self._task(turn.messages[-1])
 
     def _asked(self, messages: Sequence[Message], order: Mapping[str, int]) -> list[str]:
         """Return the parts of a user turn; in V4.1 tool results take the order of their calls."""
         results = [m for m in messages if m.role == "tool"]
         ids = [m.call_id for m in results if m.call_id is not None]
-        if not self.gathers and len(ids) == len(results):
+        if not self.dialect.sorts_by_id and len(ids) == len(results):
             results.sort(key=lambda m: order.get(m.call_id or "", 0))
         following = iter(results)
         return [
             f"<tool_result>{next(following).content}</tool_result>" if m.role == "tool" else m.content for m in messages
         ]
 
-    def _assistant(self, message: Message) -> str:
-        text = ASSISTANT + self._thinking(message) + message.content
-        if message.calls:
-            text += f"\n\n<{self.dialect.calls}>\n{self._calls(message.calls)}</{self.dialect.calls}>"
-        is_open = message.is_prefix and (not self.gathers or message is self.last)
-        return text if is_open else text + EOS
+    def _task(self, message: Message) -> Iterator[Piece]:
+        """Yield the token of a quick task, in place of the assistant's header or after it."""
+        if message.task == "action":
+            yield from opening(self.talk.thinking)
+        if message.url is not None:
+            yield from (Control(EXTRACTED_URL), message.url)
+        if message.task is not None:
+            yield Control(f"<｜{message.task}｜>")
 
-    def _thinking(self, message: Message) -> str:
+    def _assistant(self, turn: _Turn) -> Iterator[Piece]:
+        message = turn.messages[0]
+        if not turn.is_bare:
+            yield Control(ASSISTANT)
+            yield from self._thinking(message, turn.is_latest)
+        yield message.content
+        if message.calls:
+            yield "\n\n"
+            yield from self._tag(f"<{self.dialect.calls}>\n")
+            yield from self._calls(message.calls)
+            yield from self._tag(f"</{self.dialect.calls}>")
+        is_open = message.is_prefix and (not self.dialect.gathers or message is self.last)
+        if not is_open:
+            yield Control(EOS)
+
+    def _thinking(self, message: Message, is_latest: bool) -> list[Piece]:
         """Return the think part; a prefix without content goes on thinking."""
-        ends = "" if message.is_prefix and self.talk.thinking and not message.content else END_THINK
-        if self.gathers:
+        goes_on_thinking = message.is_prefix and self.talk.thinking and not message.content
+        end: list[Piece] = [] if goes_on_thinking else [Control(END_THINK)]
+        if is_latest and self.talk.thinking and not self._is_continued():
+            return [Control(THINK), message.reasoning or "", *end]
+        if self.dialect.gathers:
             kept = message.reasoning is not None and (self.has_tools or message.is_prefix)
-            return f"{THINK}{message.reasoning}{ends}" if kept else ends
+            return [Control(THINK), message.reasoning or "", *end] if kept else end
         is_first = message is self.talk.messages[0] and not self.has_frame
         if not self.talk.thinking or not (self.has_tools or (message.is_prefix and not is_first)):
-            return END_THINK
-        return f"{THINK}{message.reasoning or ''}{END_THINK if message.calls else ends}"
+            return [Control(END_THINK)]
+        return [Control(THINK), message.reasoning or "", *([Control(END_THINK)] if message.calls else end)]
 
-    def _calls(self, calls: Sequence[ToolCall]) -> str:
-        """Return the calls, in V4 by their ids."""
-        ordered = sorted(calls, key=lambda c: c.id) if self.gathers else calls
-        return "".join(self._call(call) for call in ordered)
+    def _calls(self, calls: Sequence[ToolCall]) -> Iterator[Piece]:
+        for call in sorted(calls, key=lambda c: c.id) if self.dialect.sorts_by_id else calls:
+            yield from self._call(call)
 
-    def _call(self, call: ToolCall) -> str:
-        d = self.dialect
-        lines = "".join(
-            f'<{d.parameter} name="{name}" string="{"true" if isinstance(value, str) else "false"}">'
-            f"{value if isinstance(value, str) else json_text.write(value, d.floats)}</{d.parameter}>\n"
-            for name, value in _arguments(call).items()
-        )
-        return f'<{d.invoke} name="{call.name}">\n{lines or d.no_arguments}</{d.invoke}>\n'
+    def _call(self, call: ToolCall) -> Iterator[Piece]:
+        d, arguments = self.dialect, _arguments(call)
+        yield from (*self._tag(f'<{d.invoke} name="'), call.name, '">\n')
+        for name, value in arguments.items():
+            is_text = isinstance(value, str)
+            yield from (*self._tag(f'<{d.parameter} name="'), name, f'" string="{"true" if is_text else "false"}">')
+            yield str(value) if is_text else json_text.write(value, d.floats)
+            yield from self._tag(f"</{d.parameter}>\n")
+        if not arguments:
+            yield d.no_arguments
+        yield from self._tag(f"</{d.invoke}>\n")
+
+    def _tag(self, tag: str) -> list[Piece]:
+        return mark(tag, DSML)
 
     # -- where the model goes on ----------------------------------------------------------------
 
-    def _opening(self) -> str:
-        last = self.last
-        goes_on = last is not None and last.role == "assistant" and last.is_prefix
-        text = "" if goes_on else ASSISTANT + (THINK if self.talk.thinking else END_THINK)
+    def _is_continued(self) -> bool:
+        """Return whether the model is to say something new; else what stands there is whole, or a task's answer."""
+        return self.talk.goes_on and not (self.last and self.last.task)
+
+    def _opening(self) -> list[Piece]:
+        if not self._is_continued():
+            return []
+        is_prefix = self.last is not None and self.last.role == "assistant" and self.last.is_prefix
+        pieces = [] if is_prefix else opening(self.talk.thinking)
         if self.talk.tool_choice == "required" and self.has_tools:
-            text += f"\n\n<{self.dialect.calls}>\n"
-        return text
+            pieces += ["\n\n", *self._tag(f"<{self.dialect.calls}>\n")]
+        return pieces
 
 
 def _order(calls: Sequence[ToolCall]) -> dict[str, int]:

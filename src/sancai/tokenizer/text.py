@@ -9,16 +9,25 @@ from typing import cast
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from sancai.errors import CheckpointError
+from sancai.errors import CheckpointError, RequestError
+from sancai.tokenizer.control import (
+    ASSISTANT,
+    BOS,
+    DSML,
+    END_THINK,
+    END_VISUAL,
+    EOS,
+    PAD,
+    THINK,
+    USER,
+    VISUAL,
+    Control,
+    Piece,
+)
+from sancai.tokenizer.conversation import Conversation
+from sancai.tokenizer.dialect import V4, Dialect
+from sancai.tokenizer.encoding import render_pieces
 
-BOS = "<｜begin▁of▁sentence｜>"
-EOS = "<｜end▁of▁sentence｜>"
-PAD = "<｜▁pad▁｜>"
-USER = "<｜User｜>"
-ASSISTANT = "<｜Assistant｜>"
-THINK, END_THINK = "<think>", "</think>"
-VISUAL, END_VISUAL = "<｜visual｜>", "<｜end▁of▁visual｜>"
-"""`<｜visual｜>` and a number of frames announce a block."""
 SPECIAL = (BOS, EOS, PAD, USER, ASSISTANT, THINK, END_THINK, VISUAL, END_VISUAL)
 RESERVED = {VISUAL: "<|place_holder_mm_span_0021|>", END_VISUAL: "<|place_holder_mm_span_0022|>"}
 """What announces a block where the vocabulary is DeepSeek-V4's own: its first two reserved multimodal tokens."""
@@ -42,6 +51,8 @@ class Tokenizer:
         self.bos, self.eos, self.pad, self.user, self.assistant = (self.id_of(s) for s in names[:5])
         self.think, self.end_think, self.visual, self.end_visual = (self.id_of(s) for s in names[5:])
         self._control = {self.id_of(s) for s in names}
+        dsml = backend.token_to_id(DSML)
+        self._reading = {self.end_think: Control(END_THINK)} | ({} if dsml is None else {dsml: Control(DSML)})
 
     @property
     def vocab_size(self) -> int:
@@ -54,6 +65,33 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """Return the ids of plain text; control tokens written out in it stay plain text."""
         return self._plain.encode(text, add_special_tokens=False).ids
+
+    def encode_pieces(self, pieces: Iterable[Piece]) -> list[int]:
+        """Return the ids of pieces: control tokens by name, text as `encode` does.
+
+        Raises:
+            RequestError: a control token that this vocabulary lacks.
+        """
+        return [i for p in pieces for i in ([self.control_id(p)] if isinstance(p, Control) else self.encode(p))]
+
+    def encode_conversation(self, conversation: Conversation, dialect: Dialect = V4) -> list[int]:
+        """Return the ids of a conversation's prompt; no words in it become control tokens."""
+        return self.encode_pieces(render_pieces(conversation, dialect))
+
+    def control_id(self, control: Control) -> int:
+        """Return the id of a control token."""
+        names = (control.name, RESERVED.get(control.name, control.name))
+        found = [i for i in map(self._backend.token_to_id, names) if i is not None]
+        if not found:
+            raise RequestError(
+                f"this model's vocabulary has no {control.name}; it cannot take what is written with it "
+                "(tools, tasks, reminders and filling in need DeepSeek-V4's vocabulary, V4.1's prompts need V4.1's)"
+            )
+        return found[0]
+
+    def control_of(self, token: int) -> Control | None:
+        """Return the control token of an id inside an answer: the end of thinking, or what tags of calls hold."""
+        return self._reading.get(token)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, without control tokens."""

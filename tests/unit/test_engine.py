@@ -1,0 +1,107 @@
+"""Requests are asked as they are encoded, and answers are read by their tokens."""
+
+from typing import Any
+
+import pytest
+
+from builders import random_model, small_config
+from conversations import full_tokenizer
+from sancai.device import current
+from sancai.engine import Call, Engine, Event, Request, TextDelta, ThinkingDelta, Usage
+from sancai.engine import engine as engine_module
+from sancai.errors import AnswerError, RequestError
+from sancai.tokenizer import V4, Conversation, Message, Tool
+from sancai.tokenizer.control import DSML
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    tokenizer = full_tokenizer()
+    return Engine(random_model(small_config(vocab_size=tokenizer.vocab_size, visual=None)), tokenizer, current("cpu"))
+
+
+def answer(engine: Engine, **parts: Any) -> list[Event]:
+    return list(engine.generate(Request(kind="chat", **parts)))
+
+
+def user(text: str) -> Message:
+    return Message(role="user", content=text)
+
+
+@pytest.mark.parametrize("think", [False, True])
+def test_a_conversation_of_one_message_is_the_prompt(
+    engine: Engine, think: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "choose", lambda logits, *_: 20 + int(logits[20:].argmax()))  # words only
+    talk = Conversation(messages=[user("why </think> 12?")], thinking=think, effort="low")
+    one = answer(engine, prompt="why </think> 12?", think=think, max_tokens=12)
+    several = answer(engine, conversation=talk, max_tokens=12)
+    assert one[:-1] == several[:-1] and one[-1].prompt_tokens == several[-1].prompt_tokens
+
+
+def test_every_message_of_a_conversation_is_read(engine: Engine) -> None:
+    messages = [
+        Message(role="system", content="be brief"),
+        user("a"),
+        Message(role="assistant", content="b"),
+        user("c"),
+    ]
+    talk = Conversation(messages=messages, thinking=False, effort="low")
+    (*_, usage) = answer(engine, conversation=talk, max_tokens=1)
+    assert isinstance(usage, Usage)
+    assert usage.prompt_tokens == len(engine.tokenizer.encode_conversation(talk))
+
+
+def script(monkeypatch: pytest.MonkeyPatch, tokens: list[int]) -> None:
+    """Let the model say these tokens."""
+    following = iter(tokens)
+    monkeypatch.setattr(engine_module, "choose", lambda *_: next(following))
+
+
+def test_thinking_ends_with_its_token_and_not_with_words(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    tok = engine.tokenizer
+    script(monkeypatch, [*tok.encode("a </think> b"), tok.end_think, *tok.encode("c </think>"), tok.end_think, tok.eos])
+    events = answer(engine, prompt="?", think=True)
+    assert "".join(e.text for e in events if isinstance(e, ThinkingDelta)) == "a </think> b"
+    assert "".join(e.text for e in events if isinstance(e, TextDelta)) == "c </think>"
+
+
+def test_a_tool_is_called_if_it_was_offered(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    tok = engine.tokenizer
+    said = f'hm\n\n<{V4.calls}>\n<{V4.invoke} name="f">\n</{V4.invoke}>\n</{V4.calls}>'
+    tokens = [i for part in said.split(DSML) for i in (*tok.encode(part), tok.id_of(DSML))][:-1]
+    for tools, wanted in (([Tool(name="f")], [Call("f", "{}")]), ([], [])):
+        script(monkeypatch, [*tokens, tok.eos])
+        talk = Conversation(messages=[user("?")], thinking=False, effort="low", tools=tools)
+        events = answer(engine, conversation=talk)
+        assert [e for e in events if isinstance(e, Call)] == wanted
+        text = "".join(e.text for e in events if isinstance(e, TextDelta))
+        assert text == ("hm" if tools else said)
+
+
+def test_a_call_that_is_cut_off_is_not_passed_over(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    tok = engine.tokenizer
+    tokens = [*tok.encode("hm\n\n<"), tok.id_of(DSML), *tok.encode("tool_calls>\n")]
+    script(monkeypatch, tokens)
+    talk = Conversation(messages=[user("?")], thinking=False, effort="low", tools=[Tool(name="f")])
+    with pytest.raises(AnswerError, match="middle of a tool call"):
+        answer(engine, conversation=talk, max_tokens=len(tokens))
+
+
+TALK = Conversation(messages=[user("hi")])
+
+
+@pytest.mark.parametrize(
+    ("parts", "problem"),
+    [
+        ({"kind": "chat"}, "prompt is empty"),
+        ({"kind": "image", "conversation": TALK}, "made from a prompt"),
+        ({"kind": "chat", "prompt": "hi", "conversation": TALK}, "beside it"),
+        ({"kind": "chat", "think": True, "conversation": TALK}, "set its own `thinking`"),
+        ({"kind": "chat", "conversation": Conversation(messages=[])}, "nothing to answer"),
+        ({"kind": "chat", "conversation": Conversation(messages=[user("hi")], goes_on=False)}, "nothing to answer"),
+    ],
+)
+def test_a_request_without_one_question_is_refused(parts: dict[str, Any], problem: str) -> None:
+    with pytest.raises(RequestError, match=problem):
+        Request(**parts)

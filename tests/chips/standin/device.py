@@ -1,7 +1,7 @@
 """The stand-in: one tensor class over CPU data, and a table that says which operators the chip has.
 
 `install` must run before the first backward pass of the process (the autograd engine counts devices once),
-and a process has one stand-in only.  What it refuses raises `Refused`, which names the rule.
+and a process has one stand-in only.  What it refuses raises `RefusedError`, which names the rule.
 
 Traps of PyTorch that shape this file: a fallback for the whole slot cannot be registered from Python, so
 operators are resolved one by one; tensors made by composite kernels come through `empty`, which has no
@@ -31,7 +31,7 @@ COMPOSITES = (
 Runner = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 
-class Refused(RuntimeError):
+class RefusedError(RuntimeError):
     """Something that the chip, or the rules for model code, do not allow."""
 
 
@@ -49,6 +49,14 @@ class DeviceTensor(torch.Tensor):
         )  # fmt: skip
         out.held = held
         return out
+
+    def tolist(self) -> Any:
+        """Refuse: the host would wait for every value."""
+        raise RefusedError("tolist reads values of the device on the host; use sancai.device.host.to_host")
+
+    def numpy(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: numpy reads host memory only."""
+        raise RefusedError("numpy reads values of the device on the host; use sancai.device.host.to_host")
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -81,7 +89,7 @@ class StandIn:
             return self._refuse(name, "reads a value of the device on the host; use sancai.device.host.to_host")
         if name in DYNAMIC:
             return self._refuse(name, "has a shape that depends on values; use masks, padding or top-k")
-        if name in ("_to_copy", "copy_", "_copy_from"):
+        if name in ("_to_copy", "copy_"):
             return self._to_copy if name == "_to_copy" else self._copy
         native = SAME.get(name, name)
         if native not in PLUMBING and native not in self.table:
@@ -107,7 +115,7 @@ class StandIn:
 
     def _refuse(self, name: str, why: str) -> Runner:
         def refused(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            raise Refused(f"{name} {why}")
+            raise RefusedError(f"{name} {why}")
 
         return refused
 
@@ -152,7 +160,7 @@ class StandIn:
             if isinstance(value, DeviceTensor):
                 return value.held
             if isinstance(value, torch.Tensor) and value.dim():
-                raise Refused(
+                raise RefusedError(
                     f"{name} mixes devices: one argument of shape {list(value.shape)} lies on the {value.device.type}; "
                     "name device= where it is made, or use sancai.device.host.to_device"
                 )
@@ -176,7 +184,7 @@ class StandIn:
     def check_dtype(self, dtype: torch.dtype) -> None:
         """Refuse what the chip's record bans."""
         if dtype in self.banned:
-            raise Refused(f"{self.chip.title} must never see {dtype}")
+            raise RefusedError(f"{self.chip.title} must never see {dtype}")
 
     def _to_copy(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Change dtype or layout on the device; to the host only through `to_host`."""
@@ -186,7 +194,7 @@ class StandIn:
             self.reached["_to_copy"] += 1
             return DeviceTensor(torch.ops.aten._to_copy(args[0].held, **rest))
         if target.type != "cpu" or not is_crossing():
-            raise Refused(f"a hidden copy from the device to {target}; use sancai.device.host.to_host")
+            raise RefusedError(f"a hidden copy from the device to {target}; use sancai.device.host.to_host")
         self.to_host += 1
         return torch.ops.aten._to_copy(args[0].held, **rest)
 
@@ -200,7 +208,7 @@ class StandIn:
             self.reached["fill_.Scalar"] += 1
             target.held.copy_(source)
         elif not is_crossing():
-            raise Refused("a hidden copy between host and device; use to_device or to_host of sancai.device.host")
+            raise RefusedError("a hidden copy between host and device; use to_device or to_host of sancai.device.host")
         elif isinstance(target, DeviceTensor):
             self.to_device += 1
             self.check_dtype(source.dtype)
@@ -228,10 +236,14 @@ class StandIn:
         def make_range(*bounds: Any, dtype: Any = None, layout: Any = None, device: Any = None,
                        pin_memory: Any = None) -> Any:  # fmt: skip
             if "arange.start_out" not in self.table:
-                raise Refused(f"arange is not in the table of {self.chip.title}")
+                raise RefusedError(f"arange is not in the table of {self.chip.title}")
             self.reached["arange.start_out"] += 1
             return self._close("arange.start_out", torch.arange(*bounds, dtype=dtype, device="cpu"))
 
+        def copy_from(source: torch.Tensor, target: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+            return self._copy((target, source), {})  # torch.tensor(values, device=...) comes this way
+
+        library.impl("_copy_from", copy_from, "PrivateUse1")
         library.impl("empty.memory_format", empty, "PrivateUse1")
         library.impl("empty_strided", empty_strided, "PrivateUse1")
         for name in RANGES:
@@ -308,7 +320,7 @@ def spoil(tensor: torch.Tensor) -> torch.Tensor:
 
 def _check_indices(name: str, args: tuple[Any, ...]) -> None:
     if any(isinstance(i, torch.Tensor) and i.dtype in (torch.bool, torch.uint8) for i in args[1]):
-        raise Refused(f"{name} by a boolean mask has a shape that depends on values; use masked_fill or where")
+        raise RefusedError(f"{name} by a boolean mask has a shape that depends on values; use masked_fill or where")
 
 
 def _check_sizes(name: str, written: list[Any]) -> None:
@@ -316,4 +328,4 @@ def _check_sizes(name: str, written: list[Any]) -> None:
         if isinstance(tensor, DeviceTensor) and (
             tensor.shape != tensor.held.shape or tensor.stride() != tensor.held.stride()
         ):
-            raise Refused(f"{name} changed the sizes of a tensor that was there already")
+            raise RefusedError(f"{name} changed the sizes of a tensor that was there already")

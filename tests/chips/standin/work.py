@@ -24,14 +24,16 @@ import torch
 
 from chips.standin.device import StandIn, install
 from chips.tables import operators
+from sancai.checkpoint import load_model
 from sancai.device import Chip, chips
 from sancai.device import registry as registry_module
 from sancai.device.host import counted
 from sancai.device.platform import current
 from sancai.engine import Clip, Engine, Request, TextDelta, ThinkingDelta
-from sancai.model import ModelConfig, VisualConfig
+from sancai.model import ModelConfig, Transformer, VisualConfig
 from sancai.ops import grouped_matmul
 from sancai.ops.rope import YarnScaling
+from sancai.tokenizer import Tokenizer
 from sancai.train import LossConfig, OptimizerConfig, Run, SampleConfig, Share, TrainConfig, start
 
 OTHER_NAME = {"cuda": "maca"}
@@ -53,10 +55,10 @@ def model_config() -> ModelConfig:
 
 
 def train_config(device: str, dtype: str) -> TrainConfig:
-    """Return a run whose first step holds every kind of batch."""
+    """Return a run whose second step holds every kind of batch."""
     return TrainConfig(
         name="standin", model=model_config(), device=device, dtype=dtype, steps=STEPS + 1, warmup_steps=1,
-        mixture={"image": Share(1), "look": Share(1, STEPS + 1), "arithmetic": Share(1), "video": Share(1, 2)},
+        mixture={"image": Share(1), "look": Share(1, 2, 1), "arithmetic": Share(1, 2, 1), "video": Share(1, 2, 1)},
         samples=SampleConfig(image_copies=2, questions=1), optimizer=OptimizerConfig(lr=6e-3, adamw_lr=4e-3),
         loss=LossConfig(bias_step=0.01, balance=3e-3), save_every=1000, sample_every=0,
     )  # fmt: skip
@@ -84,74 +86,74 @@ def device_plan() -> Iterator[None]:
         yield
 
 
-def train(device: str, dtype: str, folder: pathlib.Path) -> dict[str, Any]:
+def train(here: StandIn, device: str, dtype: str, folder: pathlib.Path) -> dict[str, Any]:
     """Train, save, go on from the files; return each step's report, crossings and seconds."""
     run = start(train_config(device, dtype), folder)
     out: dict[str, Any] = {"reports": [], "crossings": [], "seconds": []}
     for number in range(STEPS):
-        _step(run, number, out)
+        _step(here, run, number, out)
+    out["operators"] = dict(here.reached)
     run.step = STEPS
     run.save()
     again = start(train_config(device, dtype), folder)
-    _step(again, again.step, out)
+    _step(here, again, again.step, out)
     out["parameters"] = sum(p.numel() for p in run.stepper.model.parameters())
     out["model"] = hashlib.sha256((folder / "model" / "model.safetensors").read_bytes()).hexdigest()
     return out
 
 
-def _step(run: Run, number: int, out: dict[str, Any]) -> None:
+def _step(here: StandIn, run: Run, number: int, out: dict[str, Any]) -> None:
+    here.to_device = here.to_host = 0
+    if number == STEPS - 1:
+        here.reached.clear()  # the operators of one whole step are kept
     started = time.perf_counter()
     with counted() as crossings:
         out["reports"].append(run.stepper.step(number))
     out["seconds"].append(time.perf_counter() - started)
-    out["crossings"].append([crossings.to_device, crossings.to_host])
+    out["crossings"].append([crossings.to_device, crossings.to_host, here.to_device, here.to_host])
 
 
-def generate(device: str, dtype: str, run: Run) -> dict[str, Any]:
+def generate(here: StandIn, device: str, dtype: str, model: Transformer, tokenizer: Tokenizer) -> dict[str, Any]:
     """Write, draw and film; return what came and the crossings of each."""
-    run.stepper.model.to("cpu")
-    engine = Engine(run.stepper.model, run.tokenizer, current(device, dtype))
+    engine = Engine(model, tokenizer, current(device, dtype))
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     requests = {
         "text": Request(kind="chat", prompt="what is 2 + 3?", max_tokens=4),
-        "thought": Request(kind="chat", prompt="hello", max_tokens=4, temperature=1.0, think=True, pictures=[picture]),
+        "thought": Request(kind="chat", prompt="hello", max_tokens=2, temperature=1.0, think=True, pictures=[picture]),
         "picture": Request(kind="image", prompt="a red knight", steps=2),
         "film": Request(kind="video", prompt="walking", steps=2, frames=3, pictures=[picture]),
     }
-    out: dict[str, Any] = {"crossings": {}, "seconds": {}}
+    out: dict[str, Any] = {"crossings": {}, "seconds": 0.0}
+    here.reached.clear()
     for name, request in requests.items():
+        here.to_device = here.to_host = 0
         started = time.perf_counter()
         with counted() as crossings:
             events = list(engine.generate(request))
-        out["seconds"][name] = time.perf_counter() - started
-        out["crossings"][name] = [crossings.to_device, crossings.to_host]
+        out["seconds"] += time.perf_counter() - started
+        out["crossings"][name] = [crossings.to_device, crossings.to_host, here.to_device, here.to_host]
         text = "".join(e.text for e in events if isinstance(e, TextDelta | ThinkingDelta))
         frames = b"".join(e.frames.tobytes() for e in events if isinstance(e, Clip))
         out[name] = [text, hashlib.sha256(frames).hexdigest(), len(frames), events[-1].text_tokens]
+    out["operators"] = dict(here.reached)
     return out
 
 
 def main(key: str) -> dict[str, Any]:
     """Run all of it for one chip."""
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     here = stand_in(key)
-    report: dict[str, Any] = {"chip": key, "torch": torch.__version__.split("+")[0], "dtypes": {}}
+    report: dict[str, Any] = {"chip": key, "torch": torch.__version__.split("+")[0]}
     for dtype in DTYPES:
-        got: dict[str, Any] = {}
+        report[dtype] = {}
         for place, device in (("cpu", "cpu"), ("device", key)):
-            with device_plan(), tempfile.TemporaryDirectory() as folder:
-                here.reached.clear()
-                trained = train(device, dtype, pathlib.Path(folder))
-                operators_of_training = dict(here.reached)
-                here.reached.clear()
-                fresh = start(train_config("cpu", dtype), pathlib.Path(folder))
-                made = generate(device, dtype, fresh)
-                got[place] = {"training": trained, "generation": made}
-        report["dtypes"][dtype] = got
-        report.setdefault("operators", {})[dtype] = {"training": operators_of_training, "generation": dict(here.reached)}
-    report["composed"] = dict(here.composed)
-    report["wide"] = dict(here.wide)
-    report["seconds"] = time.perf_counter() - begun
+            with device_plan(), tempfile.TemporaryDirectory() as name:
+                folder = pathlib.Path(name)
+                trained = train(here, device, dtype, folder)
+                made = generate(here, device, dtype, *load_model(folder / "model"))
+            report[dtype][place] = {"training": trained, "generation": made}
+    report |= {"composed": sorted(here.composed), "wide": sorted(here.wide)}
+    report["seconds"] = [time.perf_counter() - begun, time.process_time() - used]
     return report
 
 

@@ -167,10 +167,9 @@ def _is_on_host(node: ast.expr) -> bool:
 
 def _moves(node: ast.Call) -> bool:
     """Return whether `.to(...)` names a device."""
-    given = [*node.args, *(k.value for k in node.keywords if k.arg == "device")]
-    return any(
+    return any(k.arg == "device" for k in node.keywords) or any(
         (isinstance(a, ast.Constant) and isinstance(a.value, str)) or ast.unparse(a).split(".")[-1] == "device"
-        for a in given
+        for a in node.args
     )
 
 

@@ -53,8 +53,8 @@ def denoise(
     if not is_guided and cache.batch != count:
         raise AssertionError(f"{cache.batch} cache rows for {count} seeds; expected {count} or {2 * count}")
     blank = Block(latents=np.zeros(shape, np.float32), times=list(times), sigma=1.0)
-    places = pack([[[blank]]] * cache.batch, cache.cursors).to(model.device)
-    layout = model.plan(places, cache)
+    packed = pack([[[blank]]] * cache.batch, cache.cursors)
+    places, layout = packed.to(model.device), model.plan(packed, cache)
     noise = torch.stack([_noise(seed, frames * rows * columns, channels) for seed in seeds])
 
     def predict(z: Tensor, sigma: float) -> Tensor:

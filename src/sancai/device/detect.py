@@ -137,13 +137,13 @@ def _usable(name: str, wanted: str) -> torch.device:
     """Return the device after a first tensor on it."""
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device, dtype=torch.float32)
+        first = torch.zeros(1, device=device, dtype=torch.float32)
     except _FAILURES as error:
         told = _missing(name.partition(":")[0]) or str(error).splitlines()[0]
         raise DeviceError(
             f"device {wanted!r} cannot be used here ({told}); use --device auto or --device cpu"
         ) from error
-    return device
+    return device if device.type == "cpu" else first.device  # with its index, as tensors tell it
 
 
 def _missing(kind: str) -> str | None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sancai.device.host import to_device, to_host
 from sancai.flow import guide, solve_stepwise, timesteps
-from sancai.model import Cache, Transformer
+from sancai.model import Cache, Layout, Transformer
 from sancai.sequence import Block, PackedSequence, pack, raster_order
 
 
@@ -53,13 +53,14 @@ def denoise(
     if not is_guided and cache.batch != count:
         raise AssertionError(f"{cache.batch} cache rows for {count} seeds; expected {count} or {2 * count}")
     blank = Block(latents=np.zeros(shape, np.float32), times=list(times), sigma=1.0)
-    places = pack([[[blank]]] * cache.batch, cache.cursors)
+    packed = pack([[[blank]]] * cache.batch, cache.cursors)
+    places, layout = packed.to(model.device), model.plan(packed, cache)
     noise = torch.stack([_noise(seed, frames * rows * columns, channels) for seed in seeds])
 
     def predict(z: Tensor, sigma: float) -> Tensor:
         if not is_guided:
-            return _predict(model, places, cache, z, sigma)
-        with_words, without = _predict(model, places, cache, torch.cat([z, z]), sigma).chunk(2)
+            return _predict(model, places, cache, layout, z, sigma)
+        with_words, without = _predict(model, places, cache, layout, torch.cat([z, z]), sigma).chunk(2)
         guided = guide(with_words, without, settings.guidance if sigma >= settings.guided_above else 1.0)
         return guided if bound is None else guided.clamp(-bound, bound)
 
@@ -70,10 +71,12 @@ def denoise(
     return flat.reshape(count, frames, rows * columns, channels)[:, :, order].reshape(-1, *shape)
 
 
-def _predict(model: Transformer, places: PackedSequence, cache: Cache, z: Tensor, sigma: float) -> Tensor:
+def _predict(
+    model: Transformer, places: PackedSequence, cache: Cache, layout: Layout, z: Tensor, sigma: float
+) -> Tensor:
     """Return predicted clean latents (B, T, C)."""
     level = torch.full(z.shape[:2], sigma, dtype=torch.float32, device=z.device)
-    prediction = model(places.with_latents(z, level), cache).prediction
+    prediction = model(places.with_latents(z, level), cache, layout=layout).prediction
     if prediction is None:
         raise AssertionError("a pass over noisy blocks gave no prediction")
     return prediction
@@ -82,4 +85,4 @@ def _predict(model: Transformer, places: PackedSequence, cache: Cache, z: Tensor
 def _noise(seed: int, tokens: int, channels: int) -> Tensor:
     """Return the noise of a seed, made on the host so that every device starts alike."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(tokens, channels, generator=generator, dtype=torch.float32)
+    return torch.randn(tokens, channels, generator=generator, device="cpu", dtype=torch.float32)

@@ -47,8 +47,8 @@ def sample_sigma(count: int, amount: float, generator: torch.Generator) -> Tenso
     A tenth is pure noise, where every picture begins and words alone can tell what to draw; the logit-normal
     itself never reaches it.
     """
-    start = torch.rand(1, generator=generator)
-    places = (start + torch.arange(count, dtype=torch.float32) / count) % 1.0
+    start = torch.rand(1, generator=generator, device="cpu", dtype=torch.float32)
+    places = (start + torch.arange(count, device="cpu", dtype=torch.float32) / count) % 1.0
     inner = (places - PURE_NOISE) / (1 - PURE_NOISE)
     normal = torch.erfinv((2 * inner - 1).clamp(-0.999, 0.999)) * 2**0.5
     return shift(normal.sigmoid(), amount).masked_fill(places < PURE_NOISE, 1.0)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def timesteps(steps: int, amount: float) -> list[float]:
     """Return `steps` + 1 noise levels from 1 down to 0, dense near noise for larger shifts."""
-    return shift(torch.linspace(1, 0, steps + 1, dtype=torch.float32), amount).tolist()
+    return shift(torch.linspace(1, 0, steps + 1, device="cpu", dtype=torch.float32), amount).tolist()
 
 
 def solve(predict: Predict, noise: Tensor, levels: list[float]) -> Tensor:
@@ -58,4 +58,4 @@ def solve_stepwise(predict: Predict, noise: Tensor, levels: list[float]) -> Gene
 def _half_log_ratio(sigma: float) -> float:
     """Return log((1 − σ)/σ), the half log signal-to-noise ratio, bounded at the ends."""
     bounded = min(max(sigma, 1e-3), 1 - 1e-3)
-    return float(torch.logit(torch.tensor(1 - bounded, dtype=torch.float32)))
+    return float(torch.logit(torch.tensor(1 - bounded, device="cpu", dtype=torch.float32)))

@@ -47,7 +47,8 @@ class HyperConnection(nn.Module):
         with torch.no_grad():
             self.base[:n] = -math.log(n - 1) if n > 1 else 4.0
             self.base[n : 2 * n] = 0.0
-            self.base[2 * n :] = (8 * torch.eye(n, device=self.base.device) - 4).flatten()
+            near = torch.eye(n, device=self.base.device, dtype=self.base.dtype)
+            self.base[2 * n :] = (8 * near - 4).flatten()
 
     def collapse(self, streams: Tensor, shift: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Return the sublayer input (B, T, D), post (N, B, T) and comb (N, N, B, T) of streams (B, T, N, D).

@@ -49,6 +49,7 @@ class Layout:
     ropes: (modality, is_compressed) → cos, sin (B, T, 1, R/2).
     entry_ropes: ratio → cos, sin (B, E_new, R/2) of the new entries.
     recency: ratio → (B, E), committed index of each entry's last token.
+    real: modality → (B, T) boolean, False = padding.
     context, entries: facts of all raw keys and, by ratio, of all entries, past and new; a commit keeps some.
     """
 
@@ -57,6 +58,7 @@ class Layout:
     windows: dict[tuple[int, str], Windows]
     entry_ropes: dict[int, Table]
     recency: dict[int, Tensor]
+    real: dict[str, Tensor]
     context: TokenMeta
     entries: dict[int, EntryMeta]
 
@@ -75,9 +77,16 @@ def plan(packed: PackedSequence, past: Cache, config: ModelConfig, device: torch
         windows={key: w.to(device) for key, w in windows.items()},
         entry_ropes={r: _entry_rope(windows, r, config, device) for r in config.ratios},
         recency={r: to_device(e.last, device) for r, e in entries.items()},
+        real={name: to_device(meta.is_real, device) for name, meta in _tokens(packed).items()},
         context=context,
         entries=entries,
     )
+
+
+def _tokens(packed: PackedSequence) -> dict[str, TokenMeta]:
+    """Return the tokens of each modality that is there."""
+    both = {"text": packed.text, "visual": packed.visual}
+    return {name: meta for name, meta in both.items() if meta is not None}
 
 
 def _windows(packed: PackedSequence, past: Cache, config: ModelConfig) -> dict[tuple[int, str], Windows]:
@@ -157,10 +166,9 @@ def _ropes(packed: PackedSequence, config: ModelConfig, device: torch.device) ->
     out: dict[tuple[str, bool], Table] = {}
     for compressed in (False, True):
         turn = frequencies(config.qk_rope_head_dim, *config.rope(int(compressed)))
-        for modality, meta in (("text", packed.text), ("visual", packed.visual)):
-            if meta is not None:
-                cos, sin = angles(meta.position, turn)
-                out[modality, compressed] = to_device(cos[:, :, None], device), to_device(sin[:, :, None], device)
+        for modality, meta in _tokens(packed).items():
+            cos, sin = angles(meta.position, turn)
+            out[modality, compressed] = to_device(cos[:, :, None], device), to_device(sin[:, :, None], device)
     return out
 
 

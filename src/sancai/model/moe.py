@@ -51,7 +51,8 @@ class Gate(nn.Module):
         nn.init.normal_(self.weight, std=std)
         if hasattr(self, "tid2eid"):
             generator = torch.Generator("cpu").manual_seed(seed)
-            draws = torch.rand(self.tid2eid.shape[0], self.weight.shape[0], generator=generator, device="cpu")
+            shape = self.tid2eid.shape[0], self.weight.shape[0]
+            draws = torch.rand(shape, generator=generator, device="cpu", dtype=torch.float32)
             self.tid2eid.copy_(draws.topk(self.top_k, -1).indices)
 
     def forward(self, hidden: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

@@ -74,6 +74,7 @@ class Transformer(nn.Module):
         keep: bool = False,
         aux: Auxiliary | None = None,
         wants_mtp: bool = False,
+        layout: Layout | None = None,
     ) -> Output:
         """Run one pass.
 
@@ -83,9 +84,10 @@ class Transformer(nn.Module):
             keep: return a cache that holds the committed tokens of this pass.
             aux: collects routing statistics and side losses (training).
             wants_mtp: also run the MTP block (needs an empty cache).
+            layout: what `plan` gave for the same places and cache; None makes it anew.
         """
         past = cache or Cache.empty(self.config, packed.batch)
-        layout = plan(packed, past, self.config, self.device)
+        layout = layout or self.plan(packed, past)
         streams, step = self._enter(packed.to(self.device), layout, aux)
         kept: list[LayerCache] = []
         for number, block in enumerate(self.layers):
@@ -95,6 +97,10 @@ class Transformer(nn.Module):
             streams, layer = run_block(*halves, streams, ratio, past.layer(number), step)
             kept.append(layer if keep else LayerCache(layer.raw[:, :0]))
         return self._leave(packed, past, layout, streams, step, kept if keep else None, wants_mtp)
+
+    def plan(self, packed: PackedSequence, cache: Cache) -> Layout:
+        """Return the layout of a pass, for several passes over the same places."""
+        return plan(packed, cache, self.config, self.device)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return vocabulary scores (..., V) in fp32 of hidden (..., D)."""
@@ -120,19 +126,17 @@ class Transformer(nn.Module):
 
     def _enter(self, packed: PackedSequence, layout: Layout, aux: Auxiliary | None) -> tuple[dict[str, Tensor], Pass]:
         """Embed both modalities into N equal streams."""
-        streams, real, noise = {}, {}, None
+        streams, noise = {}, None
         if packed.text_ids.shape[1]:
             text = self.embed(packed.text_ids).to(self.compute_dtype)
             streams["text"] = text[:, :, None].expand(-1, -1, self.config.hc_mult, -1)
-            real["text"] = to_device(packed.text.is_real, self.device)
         if packed.latents is not None and packed.visual is not None:
             if self.visual is None:
                 raise RequestError("this model has no visual half; load one with visual settings")
             streams["visual"] = self.visual.embed(packed.latents, packed.grid, self.compute_dtype)
-            real["visual"] = to_device(packed.visual.is_real, self.device)
             frame_tokens = packed.frame[0] * packed.frame[1]
             noise = self.visual.noise(packed.sigma, frame_tokens, self.compute_dtype)
-        return streams, Pass(layout, packed.num_committed, packed.text_ids, real, noise, aux)
+        return streams, Pass(layout, packed.num_committed, packed.text_ids, layout.real, noise, aux)
 
     def _leave(
         self,

@@ -91,7 +91,7 @@ def prepare(task: str, packed: PackedSequence, amount: float, generator: torch.G
     copy = packed.visual.copy[:, split:].long()
     levels = _levels(copy, amount, generator)
     clean = packed.latents[:, split:]
-    noise = torch.randn(clean.shape, generator=generator)
+    noise = torch.randn(clean.shape, generator=generator, device="cpu", dtype=torch.float32)
     z = corrupt(clean, noise, levels[..., None])
     committed = torch.zeros_like(packed.latents[:, :split, 0])
     noised = packed.with_latents(torch.cat([packed.latents[:, :split], z], 1), torch.cat([committed, levels], 1))
@@ -109,5 +109,6 @@ def _levels(copy: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     """Return one noise level a block copy, (B, Tn), spread evenly over the batch."""
     per_row = int(copy.max()) + 1
     drawn = sample_sigma(copy.shape[0] * per_row, amount, generator)
-    shuffled = drawn[torch.randperm(len(drawn), generator=generator)].view(copy.shape[0], per_row)
+    order = torch.randperm(len(drawn), generator=generator, device="cpu", dtype=torch.int64)
+    shuffled = drawn[order].view(copy.shape[0], per_row)
     return shuffled.gather(1, copy)

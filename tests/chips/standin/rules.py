@@ -1,0 +1,43 @@
+"""What the stand-in knows of operators: which every chip must have, and which it refuses."""
+
+PLUMBING = frozenset(
+    {
+        # memory and copies: no table of a maker is complete here, and no device works without them
+        "empty.memory_format", "empty_strided", "empty_like", "new_empty", "new_empty_strided", "_to_copy", "copy_",
+        "clone",
+        # views: nothing is computed
+        "view", "_unsafe_view", "_reshape_alias", "as_strided", "alias", "detach", "expand", "permute", "transpose.int",
+        "t", "select.int", "slice.Tensor", "split.Tensor", "split_with_sizes", "squeeze", "squeeze.dim",
+        "squeeze.dims", "unsqueeze", "unbind.int", "unfold", "diagonal", "view.dtype", "lift_fresh",
+        # convolution: the name under which PyTorch asks a device outside its tree
+        "convolution_overrideable", "convolution_backward_overrideable",
+    }
+)  # fmt: skip
+"""Operators that the slot needs whatever a table says."""
+
+SAME = {"convolution": "convolution_overrideable", "convolution_backward": "convolution_backward_overrideable"}
+"""Whole operators and the name under which a device outside PyTorch's tree supplies them."""
+
+EMPTY = frozenset({"empty_like", "new_empty", "new_empty_strided"})
+"""Operators whose result nobody has written yet."""
+
+WHOLE = frozenset({"silu_backward", "mish_backward"})
+"""Operators that PyTorch takes apart before they reach a device, unless the device has registered its own."""
+
+RANGES = ("arange", "arange.start", "arange.start_step")
+
+READS = frozenset({"_local_scalar_dense", "item", "equal", "is_nonzero", "allclose", "_assert_async"})
+"""Operators that make the host wait for a value."""
+
+DYNAMIC = frozenset(
+    {
+        "nonzero", "masked_select", "unique_dim", "unique_consecutive", "unique_dim_consecutive", "_unique", "_unique2",
+        "repeat_interleave.Tensor", "bincount", "histc", "argwhere",
+    }
+)  # fmt: skip
+"""Operators whose result's shape depends on values."""
+
+INDEXED = frozenset(
+    {"index.Tensor", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index.Tensor", "index.Tensor_out"}
+)
+"""Operators that a boolean tensor among the indices turns into dynamic ones."""

@@ -1,0 +1,51 @@
+"""Every operator that our training and generation reach: in each chip's table, and judged."""
+
+import re
+
+import pytest
+import torch
+
+from chips.standin.golden import COMMAND, golden, lane, summary
+from chips.standin.rules import PLUMBING
+from chips.tables import FOLDER, about, operators
+from sancai.device import chips
+
+TABLES = sorted(p.stem for p in FOLDER.glob("*.json"))
+
+
+def test_no_operator_is_missing(chip: str) -> None:
+    table = operators(str(chips()[chip].operator_table))
+    reached = {n for work, names in summary(lane("work", chip)).items() if work != "torch" for n in names}
+    assert len(reached) > 100
+    assert sorted(reached - table - PLUMBING) == []
+
+
+def test_operators_and_counts_are_those_that_were_judged(chip: str) -> None:
+    now, before = summary(lane("work", chip)), golden(chip)
+    if now["torch"] != before["torch"]:
+        pytest.skip(f"counts are of torch {before['torch']}, this is {now['torch']}: decompositions differ")
+    for work, names in before.items():
+        if work != "torch":
+            new, gone = sorted(set(now[work]) - set(names)), sorted(set(names) - set(now[work]))
+            changed = {n: (names[n], c) for n, c in now[work].items() if names.get(n, c) != c}
+            assert (new, gone, changed) == ([], [], {}), (
+                f"{chip}, {work}: new {new}, gone {gone}, other counts (before, now) {changed}; judge what is new "
+                f"on every chip, then run: {COMMAND}"
+            )
+
+
+def test_the_golden_files_are_of_this_torch() -> None:
+    if torch.__version__.split("+")[0] == "2.13.0":
+        assert {golden(c)["torch"] for c in ("ascend", "cambricon", "moore_threads", "metax")} == {"2.13.0"}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_tells_its_source_and_holds_names(table: str) -> None:
+    told = about(table)
+    assert told["licence"] == "BSD-3-Clause" and told["source"] and re.fullmatch(r"20\d\d-\d\d(-\d\d)?", told["date"])
+    assert len(operators(table)) == told["count"]
+    assert all(re.fullmatch(r"[a-z_A-Z0-9]+(\.[A-Za-z0-9_]+)?", name) for name in operators(table))
+
+
+def test_every_record_names_a_table_that_is_here() -> None:
+    assert {str(c.operator_table) for c in chips().values() if c.operator_table} <= set(TABLES)

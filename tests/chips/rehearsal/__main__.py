@@ -5,7 +5,7 @@ import pathlib
 import sys
 import tempfile
 
-from chips.rehearsal.stage import GOLDEN, NOTE, golden, obstacle, rehearse, set_up
+from chips.rehearsal.stage import COMPARED, GOLDEN, NOTE, golden, obstacle, rehearse, set_up
 
 
 def main(arguments: list[str]) -> int:
@@ -22,6 +22,10 @@ def main(arguments: list[str]) -> int:
         if "--where" in arguments:
             _tell_reads(played)
             return 0
+        failed = {name: played[name]["error"] for name in COMPARED if played[name]["error"]}
+        if failed:
+            print("error: nothing is written, scenes failed", *failed.values(), sep="\n", file=sys.stderr)
+            return 1
         GOLDEN.write_text(json.dumps(golden(runtime, played), indent=1, sort_keys=True) + "\n", "utf-8")
         print(f"written: {GOLDEN}")
     return 0

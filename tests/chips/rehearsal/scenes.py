@@ -1,4 +1,4 @@
-"""The rehearsal itself: scenes that the project's code plays on device "npu", with an empty runtime under the host code.
+"""The rehearsal itself: scenes that the project's code plays on device "npu", an empty runtime under the host code.
 
 Runs in a process of its own (`sancai` must find the host code installed, as on a user's machine), one JSON file out.
 No arithmetic happens: what a scene shows is which kernels and collectives the host code launches, that it has every
@@ -95,13 +95,15 @@ def again(stage: Stage) -> None:
     """Take one step twice, between them choosing other values for what is read back; launches must not change."""
     stepper = Stepper(stage.model(), stage.sampler, CONFIG)
     stepper.step(0)
-    taken = []
+    reports, taken = [], []
     for byte in (0, OTHER_BYTE):
         stage.counting.read_as(byte)
         stage.counting.take()
-        stepper.step(3)
+        reports.append(stepper.step(3))
         taken.append(stage.counting.take())
     stage.counting.read_as(0)
+    if reports[0] == reports[1]:
+        raise AssertionError("both steps reported the same: they read nothing back, so this shows nothing")
     if taken[0] != taken[1]:
         changed = {n for n in taken[0].keys() | taken[1].keys() if taken[0].get(n) != taken[1].get(n)}
         raise AssertionError(f"values read back to the host steer a training step: {sorted(changed)} changed")

@@ -10,16 +10,23 @@ import json
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 from typing import Any
+
+import torch
 
 from chips.rehearsal.runtime import Runtime, build, compiler
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 GOLDEN = pathlib.Path(__file__).with_name("golden.json")
 PACKAGE = "torch_npu"
-SECONDS = 300
+COMPARED = ("train", "keep", "long", "chat", "image", "film", "shard")
+"""Scenes whose launches are kept in the golden list."""
+SLOW = re.compile(r"kernel \[(\w+)\] can not support dtype .* on AiCore")
+"""How the host code warns of a kernel that runs on the chip's slow unit in the number format asked for."""
+SECONDS = 600
 NOTE = (
     "The Ascend rehearsal checks no arithmetic: kernels do nothing, results are uninitialised memory. It shows which "
     "kernels and collectives the vendor's host code launches for this project, and that none is missing."
@@ -41,9 +48,12 @@ def obstacle() -> str | None:
             f"no torch-npu for Python {platform.python_version()} at {site()}; `make test` fetches it where a package "
             "index is within reach"
         )
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is not None:
+        return f"this torch is built for {accelerator.type}, and one process takes one accelerator; use a CPU build"
     if compiler() is None:
         return "no C compiler (cc, gcc or clang) to build the empty runtime with; install one"
-    ours, theirs = (version.split("+")[0] for version in (importlib.metadata.version("torch"), host_version()))
+    ours, theirs = (version.split("+")[0] for version in (torch.__version__, host_version()))
     if ours != theirs:
         return f"the host code is made for torch {theirs}, installed is {ours}; take the versions of constraints.txt"
     return None
@@ -77,20 +87,18 @@ def rehearse(runtime: Runtime, *arguments: str) -> dict[str, Any]:
     if done.returncode or not target.is_file():
         raise RuntimeError(f"the rehearsal ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}")
     played: dict[str, Any] = json.loads(target.read_text("utf-8"))
-    return played | {"said": done.stdout}
+    return played | {"said": done.stdout, "warned": done.stderr}
 
 
 def golden(runtime: Runtime, played: dict[str, Any]) -> dict[str, Any]:
     """Return what is kept of a rehearsal: names and counts, without times."""
     kept = ("kernels", "older", "collectives", "host_reads")
-    scenes = {
-        name: {key: result[key] for key in kept}
-        for name, result in played.items()
-        if isinstance(result, dict) and not result["error"]
-    }
+    scenes = {name: {key: played[name][key] for key in kept} for name in COMPARED}
     return {
         "host_code": f"torch-npu {host_version()}",
         "undefined": list(runtime.undefined),
+        "looked_up": runtime.num_kernels,
+        "slow": sorted(set(SLOW.findall(played["warned"]))),
         "scenes": scenes,
     }
 
@@ -99,10 +107,11 @@ def _environment(runtime: Runtime) -> dict[str, str]:
     """Return the child's environment: our code, the host code as if installed, no way back to the CPU."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("ASCEND", "HCCL", "RANK", "TORCH", "WORLD"))}
     paths = [ROOT / "src", ROOT, ROOT / "tests", site()]
+    libraries = [str(runtime.folder), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
     return inherited | {
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "LD_LIBRARY_PATH": str(runtime.folder),
+        "LD_LIBRARY_PATH": os.pathsep.join(libraries),
         "TORCH_NPU_FALLBACK_CPU_DISABLE": "1",
         "OMP_NUM_THREADS": "1",
         "HOME": str(runtime.folder),

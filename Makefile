@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := src tests recipes benchmarks scripts
 SETTINGS := pyproject.toml constraints.txt
 
-.PHONY: help demo test lint format size setup setup-dev clean
+.PHONY: help demo test lint format size golden setup setup-dev clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,12 +21,13 @@ help:
 	@echo "make lint    the same without the tests"
 	@echo "make format  format the code"
 	@echo "make size    lines of files and functions"
+	@echo "make golden  rewrite the list of kernels that the Ascend rehearsal launches; WHERE=1 tells what is read back"
 	@echo "make clean   remove .venv and caches"
 
 demo: setup
 	@$(BIN)/sancai demo
 
-test: lint
+test: lint $(VENV)/.rehearsal
 	$(BIN)/python -m pytest
 
 lint: setup-dev
@@ -38,6 +39,9 @@ lint: setup-dev
 format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format $(wildcard $(CODE))
+
+golden: setup-dev $(VENV)/.rehearsal
+	@PYTHONPATH=src:tests:. $(BIN)/python -m chips.rehearsal $(if $(WHERE),--where)
 
 size:
 	@$(PYTHON) scripts/size.py
@@ -70,3 +74,11 @@ $(VENV)/.package: $(VENV)/.torch $(SETTINGS)
 $(VENV)/.package-dev: $(VENV)/.torch $(SETTINGS)
 	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.package
+
+# The host code of Ascend, for tests/chips: unpacked beside the environment's packages, because once installed it keeps
+# torch from starting on a machine without the vendor's driver.  Where it cannot be had, those tests skip and say so.
+$(VENV)/.rehearsal: $(VENV)/.package-dev constraints.txt
+	@if [ "$$(uname -s)" != Linux ]; then touch $@; \
+	elif $(PIP) install --quiet --retries 1 --no-deps --no-compile --upgrade --target $(VENV)/ascend-rehearsal \
+		-c constraints.txt torch-npu; then touch $@; \
+	else echo "note: torch-npu could not be fetched; the Ascend rehearsal in tests/chips will be skipped" >&2; fi

@@ -16,6 +16,7 @@ from sancai.errors import DeviceError
 
 MINUTES = 10
 """How long a rank waits for the others."""
+_joined = False
 
 
 def start(platform: Platform) -> tuple[int, int]:
@@ -24,6 +25,7 @@ def start(platform: Platform) -> tuple[int, int]:
     Raises:
         DeviceError: the chip's library of collectives cannot be used.
     """
+    global _joined
     if "RANK" not in os.environ:
         return 0, 1
     if not dist.is_initialized():
@@ -34,23 +36,26 @@ def start(platform: Platform) -> tuple[int, int]:
                 f"{platform.chip.title} cannot start its collectives ({platform.chip.collectives}): {error}; "
                 "sancai doctor tells what is installed"
             ) from error
+    _joined = True
     return rank(), world()
 
 
 def stop() -> None:
     """Leave the ranks."""
-    if dist.is_initialized():
+    global _joined
+    if _joined:
         dist.destroy_process_group()
+    _joined = False
 
 
 def rank() -> int:
-    """Return which of the ranks this process is."""
-    return dist.get_rank() if dist.is_initialized() else 0
+    """Return which of the ranks that `start` joined this process is."""
+    return dist.get_rank() if _joined else 0
 
 
 def world() -> int:
-    """Return the number of ranks."""
-    return dist.get_world_size() if dist.is_initialized() else 1
+    """Return the number of ranks that `start` joined; 1 where something else shards the work."""
+    return dist.get_world_size() if _joined else 1
 
 
 def wait(platform: Platform) -> None:

@@ -132,8 +132,11 @@ class Stepper:
         """Move the average towards the weights, faster in the beginning."""
         keep = min(self.config.ema, (1 + number) / (10 + number))
         state = self.model.state_dict()
-        floating = [n for n, t in state.items() if t.is_floating_point()]
-        torch._foreach_lerp_([self.average[n] for n in floating], [state[n] for n in floating], 1 - keep)
+        parameters = {n for n, _ in self.model.named_parameters()}
+        for of_parameters in (True, False):  # sharded parameters and whole buffers do not mix in one call
+            names = [n for n, t in state.items() if t.is_floating_point() and (n in parameters) is of_parameters]
+            if names:
+                torch._foreach_lerp_([self.average[n] for n in names], [state[n] for n in names], 1 - keep)
 
 
 def _part(batch: Batch) -> Batch:

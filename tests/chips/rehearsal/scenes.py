@@ -1,0 +1,276 @@
+"""The rehearsal itself: scenes that the project's code plays on device "npu", an empty runtime under the host code.
+
+Runs in a process of its own (`sancai` must find the host code installed, as on a user's machine), one JSON file out.
+No arithmetic happens: what a scene shows is which kernels and collectives the host code launches, that it has every
+one of them, and how often values are read back to the host.
+"""
+
+import ctypes
+import dataclasses
+import json
+import pathlib
+import random
+import re
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from recipes import nano
+from sancai.data.packs import open_pack
+from sancai.data.samples import Sampler, sample_texts
+from sancai.device.platform import Platform, current
+from sancai.engine import Clip, Engine, Request
+from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig
+from sancai.model.moe import Experts
+from sancai.sequence import Text, pack
+from sancai.tokenizer import Tokenizer
+from sancai.train.loop import Run
+from sancai.train.step import Stepper
+
+CONFIG = dataclasses.replace(nano.pretrain(), dtype="bfloat16")
+STEPS = range(4)
+"""They hold every task of the recipe's mixture."""
+WORLD = 8
+OTHER_BYTE = 0x3F
+"""Floats made of it are 0.75, where bytes of 0 make 0."""
+Calls = dict[str, int]
+
+
+class Counting:
+    """The empty runtime's counters."""
+
+    def __init__(self) -> None:
+        self._runtime = ctypes.CDLL("libopapi.so")
+
+    def read_as(self, byte: int) -> None:
+        """Choose what bytes everything read back to the host consists of."""
+        self._runtime.rehearsal_read_as(byte)
+
+    def take(self) -> Calls:
+        """Return how often everything was called since the last time."""
+        torch.accelerator.synchronize()
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "calls")
+            if self._runtime.rehearsal_report(str(path).encode()):
+                raise OSError(f"the runtime could not write {path}")
+            pairs = (line.rsplit(" ", 1) for line in path.read_text("utf-8").splitlines())
+            return {name: int(count) for name, count in pairs}
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """What all scenes share."""
+
+    counting: Counting
+    platform: Platform
+    tokenizer: Tokenizer
+    sampler: Sampler
+
+    def model(self, config: ModelConfig = CONFIG.model) -> Transformer:
+        """Return a fresh model on the device, in bf16."""
+        model = Transformer(config, seed=0).to(self.platform.device)
+        model.compute_dtype = torch.bfloat16
+        return model
+
+
+def train(stage: Stage) -> None:
+    """Take steps of the recipe: Muon and AdamW, all tasks, routing biases, the weights' average."""
+    stepper = Stepper(stage.model(), stage.sampler, CONFIG)
+    stage.counting.take()
+    for number in STEPS:
+        stepper.step(number)
+
+
+def again(stage: Stage) -> None:
+    """Take one step twice, between them choosing other values for what is read back; launches must not change."""
+    stepper = Stepper(stage.model(), stage.sampler, CONFIG)
+    stepper.step(0)
+    reports, taken = [], []
+    for byte in (0, OTHER_BYTE):
+        stage.counting.read_as(byte)
+        stage.counting.take()
+        reports.append(stepper.step(3))
+        taken.append(stage.counting.take())
+    stage.counting.read_as(0)
+    if reports[0] == reports[1]:
+        raise AssertionError("both steps reported the same: they read nothing back, so this shows nothing")
+    if taken[0] != taken[1]:
+        changed = {n for n in taken[0].keys() | taken[1].keys() if taken[0].get(n) != taken[1].get(n)}
+        raise AssertionError(f"values read back to the host steer a training step: {sorted(changed)} changed")
+
+
+def keep(stage: Stage) -> None:
+    """Train through the loop, write state and model, and go on from them."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(CONFIG, pathlib.Path(folder), Stepper(stage.model(), stage.sampler, CONFIG), stage.tokenizer)
+        run.train(until=1)
+        run.stepper.model.load_state_dict(run.state()["weights"])
+        run.stepper.optimizer.load_state_dict(run.state()["optimizer"])
+
+
+def long(stage: Stage) -> None:
+    """Read a long document and learn from it: more keys than the two plain products are used for."""
+    model = stage.model()
+    stage.counting.take()
+    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=Auxiliary())
+    assert output.hidden is not None
+    model.logits(output.hidden).sum().backward()
+
+
+def chat(stage: Stage) -> None:
+    """Answer in text, the likeliest token and drawn ones, once about a picture."""
+    engine = _engine(stage)
+    picture = np.zeros((64, 64, 4), np.uint8)
+    _generate(engine, Request(kind="chat", prompt="What is 2 + 3?", max_tokens=6))
+    _generate(engine, Request(kind="chat", prompt="Who is it?", max_tokens=6, temperature=1.0, pictures=[picture]))
+
+
+def image(stage: Stage) -> None:
+    """Draw a picture, with guidance."""
+    assert _generate(_engine(stage), Request(kind="image", prompt="an orc", steps=3)) == 1
+
+
+def film(stage: Stage) -> None:
+    """Film a clip of two blocks, the first committed to the cache."""
+    frames = (CONFIG.model.visual or VisualConfig()).block_frames + 2
+    assert _generate(_engine(stage), Request(kind="video", prompt="an orc walks", frames=frames, steps=2)) == frames
+
+
+def shard(stage: Stage) -> None:
+    """Take a step as rank 0 of 8: every weight cut in eight, experts gathered in bf16, the rest in fp32."""
+    kind = stage.platform.device.type
+    torch.accelerator.set_device_index(0)
+    store = dist.HashStore()  # no other rank is there, and none is waited for
+    dist.init_process_group(dist.get_default_backend_for_device(kind), rank=0, world_size=WORLD, store=store)
+    mesh = init_device_mesh(kind, (WORLD,))
+    visual = dataclasses.replace(CONFIG.model.visual or VisualConfig(), n_routed_experts=WORLD)
+    model = stage.model(dataclasses.replace(CONFIG.model, n_routed_experts=WORLD, visual=visual))
+    whole = MixedPrecisionPolicy(reduce_dtype=torch.float32, cast_forward_inputs=False)
+    halved = dataclasses.replace(whole, param_dtype=torch.bfloat16)
+    for module in list(model.modules()):
+        if isinstance(module, Experts):
+            fully_shard(module, mesh=mesh, mp_policy=halved)
+    fully_shard(model, mesh=mesh, mp_policy=whole)
+    stepper = Stepper(model, stage.sampler, CONFIG)
+    stage.counting.take()
+    stepper.step(0)
+    dist.destroy_process_group()
+
+
+def lacking(stage: Stage) -> None:
+    """Ask for an operator that this chip has no kernel for."""
+    torch.linalg.eigh(torch.ones(2, 2, device=stage.platform.device, dtype=torch.float32))
+
+
+def unknown_size(stage: Stage) -> None:
+    """Ask for a result whose size depends on the data."""
+    torch.ones(2, 2, device=stage.platform.device, dtype=torch.float32).nonzero()
+
+
+SCENES: dict[str, Callable[[Stage], None]] = {
+    scene.__name__: scene for scene in (train, again, keep, long, chat, image, film, shard, lacking, unknown_size)
+}
+
+
+def _engine(stage: Stage) -> Engine:
+    engine = Engine(Transformer(CONFIG.model, seed=0), stage.tokenizer, stage.platform)
+    stage.counting.take()
+    return engine
+
+
+def _generate(engine: Engine, request: Request) -> int:
+    """Run a request; return the number of frames it made."""
+    clips = [event for event in engine.generate(request) if isinstance(event, Clip)]
+    return sum(len(clip.frames) for clip in clips)
+
+
+# ---- what came of it ----------------------------------------------------------------------------------------------
+
+
+def play(stage: Stage, scene: Callable[[Stage], None], where: bool) -> dict[str, object]:
+    """Return what a scene launched, how long the host took and how it failed, if it did."""
+    reads, error = HostReads(), ""
+    stage.counting.take()
+    started = time.monotonic()
+    try:
+        with reads if where else torch.enable_grad():
+            scene(stage)
+    except Exception:
+        error = traceback.format_exc()
+    seconds = time.monotonic() - started
+    calls = stage.counting.take()
+    return {
+        "kernels": {n: c for n, c in calls.items() if n.startswith("aclnn") and not n.endswith("GetWorkspaceSize")},
+        "older": {n: c for n, c in calls.items() if n.startswith("aclop:")},
+        "collectives": {n: c for n, c in calls.items() if re.fullmatch(r"Hccl(All|Reduce|Broad|Send|Recv|Scat)\w*", n)},
+        "host_reads": calls["host_reads"],
+        "host_bytes": calls["host_bytes"],
+        "read_at": dict(reads.places),
+        "seconds": round(seconds, 2),
+        "error": error,
+    }
+
+
+class HostReads(TorchDispatchMode):
+    """Notes the lines of the project that bring values from a device to the host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        out = func(*args, **(kwargs or {}))
+        given = [a for a in args if isinstance(a, torch.Tensor)]
+        if func is torch.ops.aten.copy_.default:
+            reads = not _is_away(given[0]) and _is_away(given[1])
+        else:
+            is_away = any(map(_is_away, given))
+            here = isinstance(out, torch.Tensor) and not _is_away(out)
+            reads = is_away and (here or func is torch.ops.aten._local_scalar_dense.default)
+        if reads:
+            frames = [f for f in traceback.extract_stack() if "sancai" in pathlib.Path(f.filename).parts]
+            self.places[f"{frames[-1].filename}:{frames[-1].lineno} {frames[-1].line}" if frames else "elsewhere"] += 1
+        return out
+
+
+def _is_away(tensor: torch.Tensor) -> bool:
+    return tensor.device.type not in ("cpu", "meta")
+
+
+def _stage() -> Stage:
+    library = open_pack(CONFIG.pack)
+    tokenizer = Tokenizer.train(sample_texts(library, random.Random(0), 600), CONFIG.model.vocab_size)
+    return Stage(Counting(), current("auto"), tokenizer, Sampler(library, tokenizer, CONFIG.samples))
+
+
+def main(arguments: list[str]) -> Iterator[str]:
+    """Play the scenes named (all without names) and write what came of them; yield a line each.
+
+    Arguments: the file to write, `--where` to note which lines read back (slow), names of scenes.
+    """
+    target, *rest = arguments
+    names = [name for name in rest if name != "--where"] or list(SCENES)
+    started = time.monotonic()
+    stage = _stage()
+    yield f"device {stage.platform.name}, {torch.accelerator.device_count()} of them; nothing is computed on them"
+    done: dict[str, object] = {"device": stage.platform.name, "torch": torch.__version__}
+    for name in names:
+        done[name] = result = play(stage, SCENES[name], "--where" in rest)
+        yield f"{name}: {sum(result['kernels'].values())} launches, {result['seconds']} s"  # type: ignore[attr-defined]
+    done["seconds"] = round(time.monotonic() - started, 2)
+    pathlib.Path(target).write_text(json.dumps(done, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    for line in main(sys.argv[1:]):
+        print(line, flush=True)

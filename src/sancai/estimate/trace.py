@@ -33,17 +33,18 @@ CROSSING = ("_to_copy", "copy_")
 class Trace(TorchDispatchMode):
     """Counts of everything that runs inside.
 
-    flops_of, calls: FLOPs and launches by operator.  dtypes_of: products by operator and number format.
     parts: FLOPs, bytes and launches by part; whoever runs the model sets `part`.
+    flops_of: FLOPs by part and number format.  dtypes: floating results by part and number format.
+    calls: launches by operator.
     mixed: operators whose tensors stood on several devices.  wide: operators that met float64 or complex.
     """
 
     def __init__(self, device: str = "meta") -> None:
         super().__init__()
         self.device = device
-        self.flops_of: Counter[str] = Counter()
+        self.flops_of: Counter[tuple[str, torch.dtype]] = Counter()
+        self.dtypes: Counter[tuple[str, torch.dtype]] = Counter()
         self.calls: Counter[str] = Counter()
-        self.dtypes_of: Counter[tuple[str, torch.dtype]] = Counter()
         self.mixed: Counter[str] = Counter()
         self.wide: Counter[str] = Counter()
         self.part = ""
@@ -80,25 +81,30 @@ class Trace(TorchDispatchMode):
 
     def _count(self, func: Any, args: Any, read: list[Tensor], made: list[Tensor]) -> None:
         name = func._schema.name.removeprefix("aten::")
-        everything = [*read, *made]
+        self._judge(name, [*read, *made])
+        counts = self.parts[self.part]
+        if name in FLOPS:
+            flops = FLOPS[name](args, made[0])
+            self.flops_of[self.part, made[0].dtype] += flops
+            counts["flops"] += flops
+        known = {t.untyped_storage()._cdata for t in read}
+        for tensor in made:
+            self._hold(tensor, known)
+            if tensor.is_floating_point():
+                self.dtypes[self.part, tensor.dtype] += 1
+        if not func.is_view and name not in FREE:
+            self.calls[name] += 1
+            counts["launches"] += 1
+            moved = [*made, *made] if name in GATHERS else [*read, *made]
+            counts["bytes"] += sum(t.numel() * t.element_size() for t in moved)
+
+    def _judge(self, name: str, everything: list[Tensor]) -> None:
+        """Note operators that a chip would refuse."""
         places = {t.device for t in everything if t.dim() or t.device.type != "cpu"}
         if len(places) > 1 and name not in CROSSING:
             self.mixed[name] += 1
         if any(t.dtype == torch.float64 or t.dtype.is_complex for t in everything):
             self.wide[name] += 1
-        if name in FLOPS:
-            flops = FLOPS[name](args, made[0])
-            self.flops_of[name] += flops
-            self.parts[self.part]["flops"] += flops
-            self.dtypes_of[name, made[0].dtype] += 1
-        known = {t.untyped_storage()._cdata for t in read}
-        for tensor in made:
-            self._hold(tensor, known)
-        if not func.is_view and name not in FREE:
-            self.calls[name] += 1
-            self.parts[self.part]["launches"] += 1
-            moved = [*made, *made] if name in GATHERS else everything
-            self.parts[self.part]["bytes"] += sum(t.numel() * t.element_size() for t in moved)
 
     def _hold(self, tensor: Tensor, known: set[int]) -> None:
         """Count memory from a storage's birth, unless it is an operand's, to its death."""

@@ -144,6 +144,7 @@ def _tell_fit(subject: "Subject", machine: "Machine") -> None:
     if room < sizes.cache_bytes(LENGTHS[0]):
         least = -(-subject.weight_bytes // round(machine.card.memory_gb * 10**9 * HEADROOM)) + 1
         give(f"fits     no: {-room / 1e9:,.1f} GB short; take about {least} of these chips")
+        give("         what follows is as if it did")
         return
     give("fits     yes, weights alone split over all chips; sequences at once:")
     for length in LENGTHS:

@@ -1,4 +1,4 @@
-"""What this machine really reaches: measured once in some seconds, kept in the user's cache folder.
+"""What this machine really reaches: measured once in half a minute, kept in the user's cache folder.
 
 Products are measured with weights that come from memory, as in a model, and traffic with elementwise work of
 several sizes.  A launch is the time of a decoding step of a model too small to compute anything, over the
@@ -12,6 +12,7 @@ import pathlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,14 +20,18 @@ import torch.nn.functional as F
 from sancai.device.platform import Platform, synchronize
 from sancai.errors import CheckpointError
 from sancai.estimate.operator import totals
-from sancai.estimate.rates import Grid, MeasuredRates
+from sancai.estimate.rates import CHAINED, Grid, MeasuredRates
 from sancai.estimate.work import Formats, Load, Way, Work
 from sancai.model import Cache, ModelConfig, Transformer
+from sancai.ops.sinkhorn import sinkhorn
+from sancai.ops.streams import mix, weigh
 from sancai.sequence import Text, pack
 
 ROWS = (1, 4, 16, 64, 256, 1024)
 WIDTHS = (64, 256, 1024, 2048)
 TRAFFIC = (2**12, 2**16, 2**20, 2**24, 2**27)
+TOKENS, STREAMS, WIDTH = (1, 16, 128, 1024), 4, 512
+"""Of the streams that are mixed."""
 POOL = 2**25
 """Numbers that the weights of one measurement take together: more than caches hold."""
 LEAST_SECONDS, ROUNDS = 0.02, 3
@@ -63,8 +68,8 @@ class Calibration:
             if values.pop("version") != VERSION:
                 raise ValueError("it is of another version")
             rates = values.pop("rates")
-            grids = {name: _grid(rates.pop(name)) for name in ("products", "traffic")}
-            return Calibration(rates=MeasuredRates(**grids, **rates), **values)
+            rates |= {name: _grid(rates[name]) for name in ("products", "traffic", "streams")}
+            return Calibration(rates=MeasuredRates(**rates), **values)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CheckpointError(f"{path} is no calibration ({error}); delete it and it is measured anew") from error
 
@@ -87,14 +92,18 @@ def cache_folder() -> pathlib.Path:
 
 
 def calibrate(platform: Platform) -> Calibration:
-    """Measure this machine; takes some seconds and 200 MB of memory."""
+    """Measure this machine; takes half a minute and 300 MB of memory."""
     with torch.no_grad():
         products = Grid(
-            ROWS, tuple(w * w for w in WIDTHS), tuple(tuple(_product_rate(platform, r, w) for w in WIDTHS) for r in ROWS)
+            ROWS,
+            tuple(w * w for w in WIDTHS),
+            tuple(tuple(_product_rate(platform, r, w) for w in WIDTHS) for r in ROWS),
         )
         traffic = Grid((1,), TRAFFIC, (tuple(_traffic_rate(platform, size) for size in TRAFFIC),))
-        launch = _launch_seconds(platform)
-    rates = MeasuredRates(products, traffic, launch, overlaps=platform.device.type != "cpu")
+        sizes, mixed = zip(*(_streams_rate(platform, tokens) for tokens in TOKENS), strict=True)
+        launch, chained = _launch_seconds(platform)
+    streams = Grid((1,), sizes, (mixed,))
+    rates = MeasuredRates(products, traffic, streams, launch, chained, overlaps=platform.device.type != "cpu")
     dtype = str(platform.dtype).removeprefix("torch.")
     return Calibration(platform.name, dtype, torch.get_num_threads(), torch.__version__, rates)
 
@@ -147,15 +156,31 @@ def _traffic_rate(platform: Platform, size: int) -> float:
     x = x.to(platform.dtype)
     tiny = x[:1, :1].contiguous()
 
-    def mix(t: torch.Tensor) -> None:
-        torch.cat([t, t], -1)
-        t.softmax(-1)
-        t * t
-        t.sum(-1)
+    def chain(t: torch.Tensor) -> None:
+        """Keep results alive for a while, as layers do: fresh memory costs as well."""
+        squared = t * t
+        weights = squared.softmax(-1)
+        torch.cat([weights, squared], -1).sum(-1)
 
-    bare, taken = (best_seconds(platform, lambda t=t: mix(t)) for t in (tiny, x))
-    moved = (4 + 2 + 3 + 1) * x.numel() * number
+    bare, taken = best_seconds(platform, lambda: chain(tiny)), best_seconds(platform, lambda: chain(x))
+    moved = (3 + 2 + 4 + 2) * x.numel() * number
     return moved / max(taken - bare, taken / 4)
+
+
+def _streams_rate(platform: Platform, tokens: int) -> tuple[float, float]:
+    """Return the bytes of a launch, and bytes a second, of weighing and mixing the streams of some tokens."""
+    place, number = platform.device, torch.finfo(platform.dtype).bits // 8
+    streams = torch.randn(1, tokens, STREAMS, WIDTH, device=place, dtype=torch.float32).to(platform.dtype)
+    weights = torch.rand(STREAMS, 1, tokens, device=place, dtype=torch.float32)
+    comb = torch.rand(STREAMS, STREAMS, 1, tokens, device=place, dtype=torch.float32)
+
+    def both(kept: int) -> None:
+        some = streams[:, :kept]
+        mix(comb[..., :kept], some, weights[..., :kept], weigh(weights[..., :kept], some))
+
+    bare, taken = best_seconds(platform, lambda: both(1)), best_seconds(platform, lambda: both(tokens))
+    moved = tokens * WIDTH * number * (7 * STREAMS + 3)
+    return moved / 5, moved / max(taken - bare, taken / 4)
 
 
 SMALLEST = ModelConfig(
@@ -165,8 +190,8 @@ SMALLEST = ModelConfig(
 """A model in which starting operators is everything."""
 
 
-def _launch_seconds(platform: Platform) -> float:
-    """Return the time of a decoding step of the smallest model, over its operators."""
+def _launch_seconds(platform: Platform) -> tuple[float, float]:
+    """Return the time of a decoding step of the smallest model over its operators, and of Sinkhorn's over its own."""
     model = Transformer(SMALLEST).to(platform.device).eval().requires_grad_(False)
     model.compute_dtype = platform.dtype
     context = 64
@@ -177,11 +202,17 @@ def _launch_seconds(platform: Platform) -> float:
         output = model(pack([[[Text(ids=[1])]]], cache.cursors), cache, keep=True)
         model.logits(output.hidden[:, -1])
 
-    way = way_of(platform)
-    load = Load(text=1, context=context, scored=1, keeps_cache=True)
     number = torch.finfo(platform.dtype).bits / 8
-    launches = totals(Work(SMALLEST, way, Formats(math=number, weights=4, experts=4)).forward(load)).launches
-    return best_seconds(platform, step) / launches
+    load = Load(text=1, context=context, scored=1, keeps_cache=True)
+    listed = Work(SMALLEST, way_of(platform), Formats(math=number, weights=4, experts=4)).forward(load)
+    inside = totals(o for o in listed if o.part == CHAINED).launches
+    streams = SMALLEST.hc_mult
+    logits = torch.zeros(streams, streams, 1, 1, device=platform.device, dtype=torch.float32)
+    once = best_seconds(platform, lambda: sinkhorn(logits, SMALLEST.hc_sinkhorn_iters, SMALLEST.hc_eps))
+    sites = 2 * SMALLEST.num_hidden_layers
+    whole = best_seconds(platform, step)
+    others = totals(listed).launches - inside
+    return max(whole - sites * once, whole / 10) / others, once * sites / inside
 
 
 def way_of(platform: Platform) -> Way:
@@ -196,7 +227,6 @@ def _key(platform: Platform) -> str:
     return "".join(c if c.isalnum() or c in "-." else "-" for c in "-".join(words).lower())
 
 
-def _grid(values: dict[str, list[float]]) -> Grid:
+def _grid(values: dict[str, Any]) -> Grid:
     """Return a grid from JSON."""
-    rows = tuple(tuple(row) for row in values["values"])  # type: ignore[arg-type]
-    return Grid(tuple(values["first"]), tuple(values["second"]), rows)
+    return Grid(tuple(values["first"]), tuple(values["second"]), tuple(tuple(row) for row in values["values"]))

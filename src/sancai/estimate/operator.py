@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["matrix", "vector"]
+Kind = Literal["matrix", "vector", "streams"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
     """Equal launches of one part of a model.
 
-    part: which part.  kind: matrix products, or everything else.  flops, bytes: of all launches together.
+    part: which part.  kind: matrix products, the mixing of residual streams (products of 4 × 4 numbers), or
+    elementwise work.  flops, bytes: of all launches together.
     rows, weights: of one matrix product, its rows and the numbers in its second matrix.
     backward: how much arithmetic the backward pass adds, in forward passes; 0 where nothing flows back.
     """

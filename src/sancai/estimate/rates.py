@@ -4,6 +4,7 @@ A chip works while the next launch is prepared, so an operator takes the longest
 launching.  A CPU prepares and works in turn, so there launching is added.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ def total_seconds(rates: Rates, operators: Iterable[Operator]) -> float:
 
 PER_TOKEN = ("hyper", "sinkhorn", "norm", "route", "noise", "embed", "enter", "head", "ahead", "memory", "leave")
 """Parts that split over chips by tokens only."""
+CHAINED = "sinkhorn"
 READING = ("attend", "index")
 """Parts whose arithmetic splits by heads, while each chip reads the keys of its tokens."""
 
@@ -124,7 +126,7 @@ def _place(points: Sequence[float], value: float) -> tuple[int, float]:
     """Return the point below a value and how far on towards the next it lies, 0 to 1."""
     if value <= points[0] or len(points) == 1:
         return 0, 0.0
-    for number, (low, high) in enumerate(zip(points, points[1:], strict=False)):
+    for number, (low, high) in enumerate(itertools.pairwise(points)):
         if value < high:
             return number, math.log(value / low) / math.log(high / low)
     return len(points) - 1, 0.0
@@ -135,20 +137,26 @@ class MeasuredRates:
     """Rates of this machine.
 
     products: FLOPs a second by rows of a product and numbers in its weight.
-    traffic: bytes a second by bytes of a launch (one row).
-    launch: seconds to start an operator as this code does.  overlaps: the device works meanwhile.
+    traffic, streams: bytes a second of elementwise work and of mixing streams, by bytes of a launch (one row).
+    launch: seconds to start an operator as this code does.  chained: the same inside Sinkhorn's iterations.
+    overlaps: the device works meanwhile.
     """
 
     products: Grid
     traffic: Grid
+    streams: Grid
     launch: float
+    chained: float
     overlaps: bool = False
 
     def seconds(self, operator: Operator) -> float:
         """Return the time of one operator with all its launches."""
-        launching = operator.launches * self.launch
+        launching = operator.launches * (self.chained if operator.part == CHAINED else self.launch)
+        each = max(operator.bytes / max(operator.launches, 1.0), 1.0)
         if operator.kind == "vector":
-            working = operator.bytes / self.traffic.at(1, max(operator.bytes / max(operator.launches, 1.0), 1.0))
+            working = operator.bytes / self.traffic.at(1, each)
+        elif operator.kind == "streams":
+            working = operator.bytes / self.streams.at(1, each)
         else:
             working = operator.flops / self.products.at(max(operator.rows, 1.0), max(operator.weights, 1.0))
         return max(launching, working) if self.overlaps else launching + working

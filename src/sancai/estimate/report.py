@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from sancai.device import Machine
 from sancai.device.costs import costs_of
 from sancai.estimate.calibration import Calibration
 from sancai.estimate.memory import activation_bytes, copied_bytes, training_bytes
@@ -84,10 +85,12 @@ def training_lines(subject: Subject, run: Run, count: int) -> Iterator[str]:
         "", f"training memory: {states / 1e9:,.1f} GB for weights, gradients, momentum and average, "
         f"about {kept / 1e9:,.2f} GB for a row of {q.row:,} tokens with recomputation",
     )  # fmt: skip
-    copies = copied_bytes(subject.config, Load(text=q.row, with_mtp=True))
-    yield line("", f"plain PyTorch on a chip also keeps {copies / 1e9:,.1f} GB of copied experts for such a row")
     machine = run.predictor.target.machine
-    if machine is not None and states > machine.memory_bytes:
+    if machine is None:
+        return
+    copies = copied_bytes(subject.config, Load(text=q.row, with_mtp=True))
+    yield line("", f"plain PyTorch also keeps {copies / 1e9:,.1f} GB of copied experts for such a row")
+    if states > machine.memory_bytes:
         least = -(-states // round(machine.card.memory_gb * 1e9))
         yield line("", f"that does not fit {count} chips: the hours are as if it did; it takes {least} or more")
 
@@ -95,24 +98,31 @@ def training_lines(subject: Subject, run: Run, count: int) -> Iterator[str]:
 def assumption_lines(subject: Subject, runs: list[Run]) -> Iterator[str]:
     """Yield what a prediction takes for granted."""
     q, machine = runs[0].predictor.question, runs[0].predictor.target.machine
-    if machine is not None:
-        for number, costs in enumerate(costs_of(machine.card)):
-            reached = f"{costs.compute:.0%} of arithmetic, {costs.memory:.0%} of memory, {costs.link:.0%} of links"
-            yield line("" if number else "assumes", f"reached: {reached} ({costs.source})")
-        starts = costs_of(machine.card)[0]
-        yield line(
-            "", f"started one by one: {starts.matrix_launch * 1e6:g} µs a product, {starts.vector_launch * 1e6:g} µs "
-            f"else, {starts.link_launch * 1e6:g} µs an exchange; bf16 arithmetic; rates: {machine.card.source}",
-        )  # fmt: skip
-        if machine.count > 1:
-            yield line("", "all chips in one node share every layer; no exchange is hidden behind arithmetic")
-        yield line("", "fused kernels do not exist here for most chips: read them as what can be reached at best")
+    told = list(chip_assumptions(machine)) if machine is not None else []
     visual = subject.config.visual
     assert visual is not None, "a subject draws"
     own = "its own visual half" if subject.has_visual else "a plain visual half attached"
-    yield line("", f"{own}: one token for {visual.pixel_shuffle}×{visual.pixel_shuffle} pixels, "
-               f"{visual.block_frames} frames a block")  # fmt: skip
-    yield line("", f"training: rows of {q.row:,} tokens, {q.step_tokens:,} a step, recomputation, every token scored")
+    patch = f"{visual.pixel_shuffle}×{visual.pixel_shuffle}"
+    told.append(f"{own}: one token for {patch} pixels, {visual.block_frames} frames a block")
+    told.append(f"training: rows of {q.row:,} tokens, {q.step_tokens:,} a step, recomputation, every token scored")
+    for number, text in enumerate(told):
+        yield line("" if number else "assumes", text)
+
+
+def chip_assumptions(machine: Machine) -> Iterator[str]:
+    """Yield what is taken for granted about chips."""
+    for costs in costs_of(machine.card):
+        reached = f"{costs.compute:.0%} of arithmetic, {costs.memory:.0%} of memory, {costs.link:.0%} of links"
+        yield f"reached: {reached} ({costs.source})"
+    starts = costs_of(machine.card)[0]
+    yield (
+        f"started one by one: {starts.matrix_launch * 1e6:g} µs a product, {starts.vector_launch * 1e6:g} µs else, "
+        f"{starts.link_launch * 1e6:g} µs an exchange; bf16 arithmetic"
+    )
+    yield f"rates: {machine.card.source} (confidence {machine.card.confidence})"
+    if machine.count > 1:
+        yield "all chips in one node share every layer; no exchange is hidden behind arithmetic"
+    yield "fused kernels do not exist here for most chips: read them as what can be reached at best"
 
 
 def here_lines(calibration: Calibration) -> Iterator[str]:

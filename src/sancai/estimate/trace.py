@@ -40,7 +40,7 @@ class Trace(TorchDispatchMode):
     """
 
     def __init__(self, device: str = "meta") -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.device = device
         self.flops_of: Counter[tuple[str, torch.dtype]] = Counter()
         self.dtypes: Counter[tuple[str, torch.dtype]] = Counter()
@@ -69,7 +69,7 @@ class Trace(TorchDispatchMode):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        super().__exit__(kind, error, where)
+        super().__exit__(kind, error, where)  # type: ignore[no-untyped-call]
         self._held.clear()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

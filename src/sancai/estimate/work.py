@@ -131,7 +131,7 @@ class Work:
             yield self.vector("hyper", 2, 4 * wide + 2 * one + 3 * small, flops=mixing)
             return
         yield self.vector("hyper", 2, 3 * wide)
-        yield self.vector("hyper", 5, 7 * wide + 3 * one, flops=mixing)
+        yield Operator(part="hyper", kind="streams", flops=mixing, bytes=7 * wide + 3 * one, launches=5)
         yield self.vector("hyper", 10 + 5 * self.casts + int(has_shift), 14 * small)
         yield self.vector("sinkhorn", 2 + 3 * rounds, turns)
 
@@ -285,7 +285,12 @@ class Work:
         """Yield router, routed experts and the shared expert."""
         c = self.c
         side = c.visual if is_visual and c.visual and c.visual.sharing != "full" else c
-        dim, inter, count, top_k = c.hidden_size, c.moe_intermediate_size, side.n_routed_experts, side.num_experts_per_tok
+        dim, inter, count, top_k = (
+            c.hidden_size,
+            c.moe_intermediate_size,
+            side.n_routed_experts,
+            side.num_experts_per_tok,
+        )
         yield self.product("route", n, dim, count, stored=WIDE, math=WIDE)
         yield self.vector("route", 2 if self.is_fused else 10 + self.casts, n * count * WIDE * 8)
         yield from self.routed(n, dim, inter, count, top_k)
@@ -423,7 +428,9 @@ class Work:
             rows=rows, weights=depth * width, backward=backward,
         )  # fmt: skip
 
-    def vector(self, part: str, launches: float, moved: float, *, flops: float = 0.0, backward: float = 2.0) -> Operator:
+    def vector(
+        self, part: str, launches: float, moved: float, *, flops: float = 0.0, backward: float = 2.0
+    ) -> Operator:
         """Return elementwise work."""
         return Operator(part=part, kind="vector", flops=flops, bytes=moved, launches=launches, backward=backward)
 

@@ -105,8 +105,8 @@ def _about(name: str, options: DoctorOptions) -> None:
     training = Training(tokens=options.train_tokens, price_per_hour=options.price_per_hour)
     _tell_sizes(subject)
     if machine is not None:
-        _tell_fit(subject, machine)
-        _tell_chips(subject, machine, question, training)
+        fits = _tell_fit(subject, machine)
+        _tell_chips(subject, machine, question, training, fits)
     elif options.chips == HERE:
         _tell_here(subject, question, training)
 
@@ -135,8 +135,8 @@ def _tell_sizes(subject: "Subject") -> None:
         give(f"         {sizes.cache_bytes(length) / 2**20:>9,.1f} MiB at {length:,} tokens")
 
 
-def _tell_fit(subject: "Subject", machine: "Machine") -> None:
-    """Print whether weights fit, and how many sequences beside them."""
+def _tell_fit(subject: "Subject", machine: "Machine") -> bool:
+    """Print whether weights fit, and how many sequences beside them; return whether they do."""
     sizes = subject.sizes
     room = machine.memory_bytes * HEADROOM - subject.weight_bytes
     told = f"{machine.count} × {machine.card.name}, {machine.memory_bytes / 1e9:,.0f} GB together"
@@ -144,14 +144,14 @@ def _tell_fit(subject: "Subject", machine: "Machine") -> None:
     if room < sizes.cache_bytes(LENGTHS[0]):
         least = -(-subject.weight_bytes // round(machine.card.memory_gb * 10**9 * HEADROOM)) + 1
         give(f"fits     no: {-room / 1e9:,.1f} GB short; take about {least} of these chips")
-        give("         what follows is as if it did")
-        return
+        return False
     give("fits     yes, weights alone split over all chips; sequences at once:")
     for length in LENGTHS:
         give(f"         {int(room // sizes.cache_bytes(length)):>9,} of {length:,} tokens")
+    return True
 
 
-def _tell_chips(subject: "Subject", machine: "Machine", question: "Question", training: "Training") -> None:
+def _tell_chips(subject: "Subject", machine: "Machine", question: "Question", training: "Training", fits: bool) -> None:
     """Print predictions by published figures, or why there are none."""
     from sancai.estimate import Target, assumption_lines, chip_runs, speed_lines
 
@@ -160,6 +160,8 @@ def _tell_chips(subject: "Subject", machine: "Machine", question: "Question", tr
     except RequestError as error:
         give(f"speed    no estimate, because {error}")
         return
+    if not fits:
+        give("speed    as if the weights did fit:")
     for line in speed_lines(subject, runs, training, machine.count):
         give(line)
     for line in assumption_lines(subject, runs):

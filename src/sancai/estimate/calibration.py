@@ -94,10 +94,11 @@ def cache_folder() -> pathlib.Path:
 def calibrate(platform: Platform) -> Calibration:
     """Measure this machine; takes half a minute and 300 MB of memory."""
     with torch.no_grad():
+        pool = torch.randn(POOL, device=platform.device, dtype=torch.float32).to(platform.dtype)
         products = Grid(
             ROWS,
             tuple(w * w for w in WIDTHS),
-            tuple(tuple(_product_rate(platform, r, w) for w in WIDTHS) for r in ROWS),
+            tuple(tuple(_product_rate(platform, pool, r, w) for w in WIDTHS) for r in ROWS),
         )
         traffic = Grid((1,), TRAFFIC, (tuple(_traffic_rate(platform, size) for size in TRAFFIC),))
         sizes, mixed = zip(*(_streams_rate(platform, tokens) for tokens in TOKENS), strict=True)
@@ -131,10 +132,9 @@ def best_seconds(platform: Platform, work: Callable[[], object], least: float = 
     return best
 
 
-def _product_rate(platform: Platform, rows: int, width: int) -> float:
+def _product_rate(platform: Platform, pool: torch.Tensor, rows: int, width: int) -> float:
     """Return FLOPs a second of (rows, width) × (width, width), each time another weight, without the launch."""
-    pool = torch.randn(POOL // (width * width), width, width, device=platform.device, dtype=torch.float32)
-    weights = pool.to(platform.dtype).unbind()
+    weights = pool.view(-1, width, width).unbind()
     left = torch.randn(rows, width, device=platform.device, dtype=torch.float32).to(platform.dtype)
     place = 0
 

@@ -34,6 +34,8 @@ TOKENS, STREAMS, WIDTH = (1, 16, 128, 1024), 4, 512
 """Of the streams that are mixed."""
 POOL = 2**25
 """Numbers that the weights of one measurement take together: more than caches hold."""
+SETTLING_BYTES = 31 * 2**20
+"""Just below the largest block that the C library keeps."""
 LEAST_SECONDS, ROUNDS = 0.02, 3
 FOLDER_VARIABLE, CACHE_VARIABLE = "SANCAI_CACHE", "XDG_CACHE_HOME"
 VERSION = 1
@@ -94,6 +96,7 @@ def cache_folder() -> pathlib.Path:
 def calibrate(platform: Platform) -> Calibration:
     """Measure this machine; takes half a minute and 300 MB of memory."""
     with torch.no_grad():
+        _settle_allocator()
         pool = torch.randn(POOL, device=platform.device, dtype=torch.float32).to(platform.dtype)
         products = Grid(
             ROWS,
@@ -107,6 +110,14 @@ def calibrate(platform: Platform) -> Calibration:
     rates = MeasuredRates(products, traffic, streams, launch, chained, overlaps=platform.device.type != "cpu")
     dtype = str(platform.dtype).removeprefix("torch.")
     return Calibration(platform.name, dtype, torch.get_num_threads(), torch.__version__, rates)
+
+
+def _settle_allocator() -> None:
+    """Bring the C library's memory into the state of a process that has run for a while.
+
+    It hands blocks back to the system, and pays for fresh pages at every use, until it has seen a larger one freed.
+    """
+    torch.empty(SETTLING_BYTES, dtype=torch.uint8, device="cpu")
 
 
 def best_seconds(platform: Platform, work: Callable[[], object], least: float = LEAST_SECONDS) -> float:

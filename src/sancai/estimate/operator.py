@@ -13,6 +13,7 @@ class Operator:
 
     part: which part.  kind: matrix products, the mixing of residual streams (products of 4 × 4 numbers), or
     elementwise work.  flops, bytes: of all launches together.
+    cast: those of the bytes that bring weights from their stored format into that of the arithmetic.
     rows, weights: of one matrix product, its rows and the numbers in its second matrix.
     backward: how much arithmetic the backward pass adds, in forward passes; 0 where nothing flows back.
     """
@@ -21,6 +22,7 @@ class Operator:
     kind: Kind
     flops: float = 0.0
     bytes: float = 0.0
+    cast: float = 0.0
     launches: float = 1.0
     rows: float = 0.0
     weights: float = 0.0
@@ -53,6 +55,8 @@ def with_backward(operators: Iterable[Operator], recompute: bool = False) -> lis
     def scaled(o: Operator) -> Operator:
         times = 1.0 + o.backward + (extra if o.backward else 0.0)
         launches = 1.0 + o.backward * BACKWARD_LAUNCHES + (extra if o.backward else 0.0)
-        return replace(o, flops=o.flops * times, bytes=o.bytes * times, launches=o.launches * launches)
+        return replace(
+            o, flops=o.flops * times, bytes=o.bytes * times, cast=o.cast * times, launches=o.launches * launches
+        )
 
     return [scaled(o) for o in operators]

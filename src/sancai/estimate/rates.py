@@ -159,4 +159,5 @@ class MeasuredRates:
             working = operator.bytes / self.streams.at(1, each)
         else:
             working = operator.flops / self.products.at(max(operator.rows, 1.0), max(operator.weights, 1.0))
+            working += operator.cast / self.traffic.at(1, max(2 * each, 1.0))
         return max(launching, working) if self.overlaps else launching + working

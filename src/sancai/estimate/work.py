@@ -21,6 +21,8 @@ WIDE = 4
 """Bytes of a number where precision matters."""
 SDPA_PAD = 8
 """Channels that carry the sink through PyTorch's attention kernel."""
+UNPACK_BYTES, UNPACK_LAUNCHES = 25, 6
+"""What unpacking an fp8 or fp4 weight moves besides reading and writing it, in bytes of a number, and its operators."""
 CONV_CHANNELS, NOISE_FEATURES, PLACE_FEATURES = 8, 64, 24
 
 
@@ -302,19 +304,21 @@ class Work:
     def routed(self, n: int, dim: int, inter: int, count: int, top_k: int) -> Iterator[Operator]:
         """Yield the grouped products of the chosen experts."""
         rows, used = n * top_k, touched(count, top_k, n)
-        padded, products, stored = self.layout(rows, count, used)
+        padded, products, launches = self.layout(rows, count, used)
         stack = 3 * dim * inter
-        weights = used * stack * self.formats.experts
+        cast, starts = self.casting(self.formats.experts, self.math)
         if self.way == "plain":
-            if self.formats.experts != self.math:
-                yield self.vector("experts", 3, count * stack * (self.formats.experts + self.math))
+            if starts:
+                yield self.vector("experts", 3 * starts, count * stack * cast)
             copied = products * stack * self.math
             yield self.vector("experts", 3, 2 * copied)
-            weights = copied
-        moved = weights + 3 * padded * (dim + inter) * self.math
+            read, cast = copied, 0.0
+        else:
+            read = used * stack * (cast + self.math if cast else self.formats.experts)
+            launches *= 1 + starts
         yield Operator(
-            part="experts", kind="matrix", flops=2.0 * padded * stack, bytes=moved, launches=stored,
-            rows=padded / max(products, 1), weights=dim * inter,
+            part="experts", kind="matrix", flops=2.0 * padded * stack, cast=used * stack * cast, launches=launches,
+            bytes=read + 3 * padded * (dim + inter) * self.math, rows=padded / max(products, 1), weights=dim * inter,
         )  # fmt: skip
         moving = (2 * padded + 6 * rows) * dim + 11 * padded * inter
         if self.is_fused:
@@ -409,12 +413,18 @@ class Work:
         stored = stored or self.formats.weights
         weights = count * depth * width
         moved = count * rows * (depth + width) * math
-        has_cast = stored != math and not self.is_fused
-        moved += weights * (stored + 2 * math if has_cast else stored)
+        cast, launches = self.casting(stored, math)
         return Operator(
-            part=part, kind="matrix", flops=2.0 * count * rows * depth * width, bytes=moved,
-            launches=1 + int(has_cast), rows=rows, weights=weights / count, backward=backward,
+            part=part, kind="matrix", flops=2.0 * count * rows * depth * width,
+            bytes=moved + weights * (cast + math if cast else stored), cast=weights * cast, launches=1 + launches,
+            rows=rows, weights=weights / count, backward=backward,
         )  # fmt: skip
+
+    def casting(self, stored: float, math: float) -> tuple[float, int]:
+        """Return the bytes of a number, and the launches, of bringing a stored weight into the arithmetic's format."""
+        if stored == math or self.is_fused:
+            return 0.0, 0
+        return (stored + UNPACK_BYTES + math, UNPACK_LAUNCHES) if stored < 2 else (stored + math, 1)
 
     def batched(
         self, part: str, batch: int, rows: float, depth: int, width: float, *, launches: int, times: int,

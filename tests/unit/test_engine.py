@@ -6,7 +6,7 @@ import pytest
 
 from builders import random_model, small_config
 from conversations import full_tokenizer
-from sancai.device import current
+from sancai.device.platform import current
 from sancai.engine import Call, Engine, Event, Request, TextDelta, ThinkingDelta, Usage
 from sancai.engine import engine as engine_module
 from sancai.errors import AnswerError, RequestError

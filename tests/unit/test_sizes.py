@@ -5,6 +5,8 @@ import pytest
 from builders import small_config
 from sancai.checkpoint.sizes import measure, row_bytes
 from sancai.cli import main
+from sancai.estimate import Calibration
+from sancai.estimate.rates import Grid, MeasuredRates
 from sancai.model import Transformer, named_config
 
 V32_BYTES_PER_TOKEN = 61 * (656 + 132)
@@ -58,3 +60,41 @@ def test_doctor_tells_what_fits(
     assert main(["doctor", *arguments]) == code
     told = capsys.readouterr()
     assert all(word in told.out + told.err for word in words), told.out + told.err
+
+
+CHIPS = ["--model", "v4-flash", "--chips", "16xascend-910c"]
+HERE = ["--model", "tiny", "--chips", "here"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (CHIPS, 0, ["decode   1 sequence after 4,096", "64 sequences", "prefill  4,096", "picture  512×512, 8 steps",
+                    "film", "train    1 trillion", "reached: 70%", "takes 37 or more"]),
+        ([*CHIPS, "--price-per-hour", "2", "--train-tokens", "1e9"], 0, ["cost ", "1 billion tokens, at 2 an hour"]),
+        ([*CHIPS, "--guidance", "--steps", "4", "--side", "64"], 0, ["64×64, 4 steps with guidance"]),
+        (["--model", "v4-pro", "--chips", "2xnvidia-h200"], 0, ["as if the weights did fit", " to ", "30% of arith"]),
+        (["--model", "v4-flash", "--chips", "4xmetax-c500"], 0, ["no estimate, because", "bf16 TFLOPS"]),
+        (["--model", "tiny", "--chips", "1xascend-910b4"], 0, ["18.5M parameters", "its own visual half"]),
+        (["--model", "tiny"], 0, ["in fp32, as they are loaded"]),
+        ([*CHIPS, "--side", "100"], 1, ["whole 8×8 patches"]),
+        ([*CHIPS, "--batch", "0"], 1, ["--batch is 0; choose 1 to"]),
+        ([*CHIPS, "--train-tokens", "nan"], 1, ["--train-tokens is nan"]),
+        (["--model", "v4-flash", "--price-per-hour", "2"], 1, ["needs --chips"]),
+        (["--model", "no/such/folder"], 1, ["a model folder or a released one"]),
+    ],
+)  # fmt: skip
+def test_doctor_predicts(arguments: list[str], code: int, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", *arguments]) == code
+    told = capsys.readouterr()
+    assert all(word in told.out + told.err for word in words), told.out + told.err
+    assert "cost " not in told.out or "--price-per-hour" in arguments
+
+
+def test_doctor_predicts_for_this_machine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    flat = Grid((1,), (1,), ((1e9,),))
+    rates = MeasuredRates(products=flat, traffic=flat, streams=flat, launch=1e-5, chained=1e-6)
+    monkeypatch.setattr("sancai.estimate.calibrated", lambda _: Calibration("cpu", "float32", 1, "2.13", rates))
+    assert main(["doctor", *HERE, "--side", "64"]) == 0
+    told = capsys.readouterr().out
+    assert "here     cpu, float32, 1 threads: products up to 1 GFLOP/s" in told and "this machine" in told

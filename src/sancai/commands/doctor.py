@@ -1,4 +1,4 @@
-"""`sancai doctor`: what this machine can do, and whether a released model would fit some chips."""
+"""`sancai doctor`: what this machine can do, and how a model would do on some chips."""
 
 import json
 import pathlib
@@ -7,14 +7,10 @@ from typing import Annotated, Any
 
 import tyro
 
+from sancai.commands import fit
 from sancai.commands.options import give, parse, tell
 from sancai.errors import RequestError
 from sancai.media import check_writable
-
-LENGTHS = (4096, 32768, 131072, 1048576)
-HEADROOM = 0.9
-"""Share of memory that weights and cache may take; the rest is for what is computed."""
-
 
 QUICK = ("devices", "tensors", "memory", "fallback", "layers", "drawing")
 ACCEPT = (
@@ -27,7 +23,8 @@ MARKS = {"good": "ok", "limited": "note", "bad": "BAD"}
 
 @dataclass(frozen=True, kw_only=True)
 class DoctorOptions:
-    """Say what this machine can do; with --model, how large a released model is and whether it fits.
+    """Say what this machine can do; with --model, how large a model is; with --chips too, whether it fits and how fast
+    it would be.
 
     The exit code is 0 if all is well, 1 if usable with limits, 2 if not usable.
     """
@@ -44,9 +41,23 @@ class DoctorOptions:
     compare: tuple[pathlib.Path, ...] = ()
     """Two reports of --accept: tell how the second differs."""
     model: str | None = None
-    """`v4-flash`, `v4-flash-base`, `v4-pro` or `v4-pro-base`: sizes from the published layout."""
+    """`tiny`, a model folder, or a released one: `v4-flash`, `v4-flash-base`, `v4-pro`, `v4-pro-base`."""
     chips: str | None = None
-    """Machine to fit it on, such as `16xascend-910c`."""
+    """Where to run it: COUNTxCHIP such as `16xascend-910c`, by published figures, or `here`, by measured ones."""
+    batch: int = 64
+    """Sequences decoded at once in the second decoding rate."""
+    context: int = 4096
+    """Tokens before a decoded one, and tokens of the prompt that is read."""
+    side: int = 512
+    """Height and width of the picture and of the film's frames, in pixels."""
+    steps: int = 8
+    """Denoising steps."""
+    guidance: bool = False
+    """Every denoising step runs with the words and without."""
+    train_tokens: float = 1e12
+    """Text tokens to train on."""
+    price_per_hour: float | None = None
+    """What one chip costs an hour: adds the cost of training."""
 
 
 def run(arguments: list[str]) -> int:
@@ -54,11 +65,10 @@ def run(arguments: list[str]) -> int:
     options = parse("doctor", DoctorOptions, arguments)
     if options.compare:
         return _compare(options.compare)
+    fit.check(options)
     if options.model is None:
-        if options.chips is not None:
-            raise RequestError("--chips needs --model, for example --model v4-flash --chips 16xascend-910c")
         return _here(options)
-    _fit(options.model, options.chips)
+    fit.about(options.model, options)
     return 0
 
 
@@ -107,32 +117,3 @@ def _compare(paths: tuple[pathlib.Path, ...]) -> int:
     if not lines:
         give("ok   nothing differs")
     return 0 if all(is_fine for is_fine, _ in lines) else 1
-
-
-def _fit(name: str, chips: str | None) -> None:
-    """Print the sizes of a released model, and how many sequences fit beside its weights."""
-    from sancai.checkpoint import measure
-    from sancai.device import parse_machine
-    from sancai.model import named_config
-
-    machine = parse_machine(chips) if chips else None
-    sizes = measure(named_config(name), "fp8" if name.endswith("-base") else "fp4")
-    give(
-        f"model    {name}: {sizes.parameters / 1e9:,.1f}B parameters with MTP, {sizes.active / 1e9:.2f}B active a token"
-    )
-    give(f"weights  {sizes.weight_bytes:,} bytes ({sizes.weight_bytes / 2**30:,.1f} GiB)")
-    give(f"cache    {sizes.cache_bytes_per_token:,.0f} bytes a token, fp8 rows and fp4 index keys")
-    for length in LENGTHS:
-        give(f"         {sizes.cache_bytes(length) / 2**20:>9,.1f} MiB at {length:,} tokens")
-    if machine is None:
-        return
-    room = machine.memory_bytes * HEADROOM - sizes.weight_bytes
-    told = f"{machine.count} × {machine.card.name}, {machine.memory_bytes / 1e9:,.0f} GB together"
-    give(f"chips    {told} (memory: confidence {machine.card.confidence}), {HEADROOM:.0%} for weights and cache")
-    if room < sizes.cache_bytes(LENGTHS[0]):
-        least = -(-sizes.weight_bytes // round(machine.card.memory_gb * 10**9 * HEADROOM)) + 1
-        give(f"fits     no: {-room / 1e9:,.1f} GB short; take about {least} of these chips")
-        return
-    give("fits     yes, weights alone split over all chips; sequences at once:")
-    for length in LENGTHS:
-        give(f"         {int(room // sizes.cache_bytes(length)):>9,} of {length:,} tokens")

@@ -1,0 +1,36 @@
+"""How much of its published rates software reaches on a chip, and what starting work costs there."""
+
+from dataclasses import dataclass
+
+from sancai.device.cards import Card
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """Shares of published rates that are reached, and seconds to start one piece of work."""
+
+    compute: float
+    memory: float
+    link: float
+    matrix_launch: float = 5e-6
+    vector_launch: float = 2e-6
+    link_launch: float = 10e-6
+    source: str
+
+
+_TOOL = "starting values of Ascend/msmodeling, some of them marked there as still to be confirmed"
+_UNKNOWN = "nobody published what software reaches here: a range; launch costs as on Ascend A2"
+KNOWN = {
+    "ascend-910": (Costs(compute=0.7, memory=0.6, link=0.7, source=_TOOL),),
+    "ascend-950pr-pcie": (Costs(compute=0.9, memory=0.8, link=0.75, link_launch=5e-6, source=_TOOL),),
+}
+"""By how a card's name begins."""
+UNKNOWN = (
+    Costs(compute=0.3, memory=0.5, link=0.5, source=_UNKNOWN),
+    Costs(compute=0.6, memory=0.7, link=0.7, source=_UNKNOWN),
+)
+
+
+def costs_of(card: Card) -> tuple[Costs, ...]:
+    """Return the costs of a card; where nothing is published a low and a high guess."""
+    return next((costs for name, costs in KNOWN.items() if card.name.startswith(name)), UNKNOWN)

@@ -1,0 +1,243 @@
+"""What this machine really reaches: measured once in half a minute, kept in the user's cache folder.
+
+Products are measured with weights that come from memory, as in a model, and traffic with elementwise work of
+several sizes.  A launch is the time of a decoding step of a model too small to compute anything, over the
+number of its operators: that is what calling an operator costs in this code.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from sancai.device.platform import Platform, synchronize
+from sancai.errors import CheckpointError
+from sancai.estimate.operator import totals
+from sancai.estimate.rates import CHAINED, Grid, MeasuredRates
+from sancai.estimate.work import Formats, Load, Way, Work
+from sancai.model import Cache, ModelConfig, Transformer
+from sancai.ops.sinkhorn import sinkhorn
+from sancai.ops.streams import mix, weigh
+from sancai.sequence import Text, pack
+
+ROWS = (1, 4, 16, 64, 256, 1024)
+WIDTHS = (64, 256, 1024, 2048)
+TRAFFIC = (2**12, 2**16, 2**20, 2**24, 2**27)
+TOKENS, STREAMS, WIDTH = (1, 16, 128, 1024), 4, 512
+"""Of the streams that are mixed."""
+POOL = 2**25
+"""Numbers that the weights of one measurement take together: more than caches hold."""
+SETTLING_BYTES = 31 * 2**20
+"""Just below the largest block that the C library keeps."""
+LEAST_SECONDS, ROUNDS = 0.02, 3
+FOLDER_VARIABLE, CACHE_VARIABLE = "SANCAI_CACHE", "XDG_CACHE_HOME"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Measured rates, and what they were measured with."""
+
+    device: str
+    dtype: str
+    threads: int
+    torch: str
+    rates: MeasuredRates
+
+    def save(self, path: pathlib.Path) -> None:
+        """Write the file; a reader never sees half of it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + f".{os.getpid()}.partial")
+        partial.write_text(json.dumps({"version": VERSION} | dataclasses.asdict(self), indent=1) + "\n", "utf-8")
+        os.replace(partial, path)
+
+    @staticmethod
+    def load(path: pathlib.Path) -> "Calibration":
+        """Read a file of `save`.
+
+        Raises:
+            CheckpointError: it is none.
+        """
+        try:
+            values = json.loads(path.read_text("utf-8"))
+            if values.pop("version") != VERSION:
+                raise ValueError("it is of another version")
+            rates = values.pop("rates")
+            rates |= {name: _grid(rates[name]) for name in ("products", "traffic", "streams")}
+            return Calibration(rates=MeasuredRates(**rates), **values)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CheckpointError(f"{path} is no calibration ({error}); delete it and it is measured anew") from error
+
+
+def calibrated(platform: Platform) -> Calibration:
+    """Return the kept calibration of this device, number format and number of threads, or measure one and keep it."""
+    path = cache_folder() / f"calibration-{_key(platform)}.json"
+    if path.is_file():
+        return Calibration.load(path)
+    fresh = calibrate(platform)
+    fresh.save(path)
+    return fresh
+
+
+def cache_folder() -> pathlib.Path:
+    """Return the folder for what can be measured again: SANCAI_CACHE, or `sancai` in the user's cache folder."""
+    if own := os.environ.get(FOLDER_VARIABLE):
+        return pathlib.Path(own)
+    return pathlib.Path(os.environ.get(CACHE_VARIABLE) or pathlib.Path.home() / ".cache") / "sancai"
+
+
+def calibrate(platform: Platform) -> Calibration:
+    """Measure this machine; takes half a minute and 300 MB of memory."""
+    with torch.no_grad():
+        _settle_allocator()
+        pool = torch.randn(POOL, device=platform.device, dtype=torch.float32).to(platform.dtype)
+        products = Grid(
+            ROWS,
+            tuple(w * w for w in WIDTHS),
+            tuple(tuple(_product_rate(platform, pool, r, w) for w in WIDTHS) for r in ROWS),
+        )
+        traffic = Grid((1,), TRAFFIC, (tuple(_traffic_rate(platform, size) for size in TRAFFIC),))
+        sizes, mixed = zip(*(_streams_rate(platform, tokens) for tokens in TOKENS), strict=True)
+        launch, chained = _launch_seconds(platform)
+    streams = Grid((1,), sizes, (mixed,))
+    rates = MeasuredRates(products, traffic, streams, launch, chained, overlaps=platform.device.type != "cpu")
+    dtype = str(platform.dtype).removeprefix("torch.")
+    return Calibration(platform.name, dtype, torch.get_num_threads(), torch.__version__, rates)
+
+
+def _settle_allocator() -> None:
+    """Bring the C library's memory into the state of a process that has run for a while.
+
+    It hands blocks back to the system, and pays for fresh pages at every use, until it has seen a larger one freed.
+    """
+    torch.empty(SETTLING_BYTES, dtype=torch.uint8, device="cpu")
+
+
+def best_seconds(platform: Platform, work: Callable[[], object], least: float = LEAST_SECONDS) -> float:
+    """Return the time of one call: the best of some rounds, each long enough for the clock.
+
+    With one thread on a CPU it is the time that this process computed, whatever else the machine does meanwhile.
+    """
+    is_alone = platform.device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if is_alone else time.perf_counter
+    work()
+    synchronize(platform)
+    best, times, done = float("inf"), 1, 0
+    while done < ROUNDS:
+        started = clock()
+        for _ in range(times):
+            work()
+        synchronize(platform)
+        took = clock() - started
+        if took < least and times < 2**16:
+            times = max(2 * times, int(times * least / max(took, 1e-9)))
+            continue
+        best, done = min(best, took / times), done + 1
+    return best
+
+
+def _product_rate(platform: Platform, pool: torch.Tensor, rows: int, width: int) -> float:
+    """Return FLOPs a second of (rows, width) × (width, width), each time another weight, without the launch."""
+    weights = pool.view(-1, width, width).unbind()
+    left = torch.randn(rows, width, device=platform.device, dtype=torch.float32).to(platform.dtype)
+    place = 0
+
+    def one() -> None:
+        nonlocal place
+        F.linear(left, weights[place])
+        place = (place + 1) % len(weights)
+
+    small = left[:1, :1].contiguous()
+    bare = best_seconds(platform, lambda: F.linear(small, small))
+    taken = best_seconds(platform, one)
+    return 2.0 * rows * width * width / max(taken - bare, taken / 4)
+
+
+def _traffic_rate(platform: Platform, size: int) -> float:
+    """Return bytes a second of elementwise work whose launches move `size` bytes."""
+    number = torch.finfo(platform.dtype).bits // 8
+    x = torch.randn(max(size // number // 256, 1) // 2 + 1, 256, device=platform.device, dtype=torch.float32)
+    x = x.to(platform.dtype)
+    tiny = x[:1, :1].contiguous()
+
+    def chain(t: torch.Tensor) -> None:
+        """Keep results alive for a while, as layers do: fresh memory costs as well."""
+        squared = t * t
+        weights = squared.softmax(-1)
+        torch.cat([weights, squared], -1).sum(-1)
+
+    bare, taken = best_seconds(platform, lambda: chain(tiny)), best_seconds(platform, lambda: chain(x))
+    moved = (3 + 2 + 4 + 2) * x.numel() * number
+    return moved / max(taken - bare, taken / 4)
+
+
+def _streams_rate(platform: Platform, tokens: int) -> tuple[float, float]:
+    """Return the bytes of a launch, and bytes a second, of weighing and mixing the streams of some tokens."""
+    place, number = platform.device, torch.finfo(platform.dtype).bits // 8
+    streams = torch.randn(1, tokens, STREAMS, WIDTH, device=place, dtype=torch.float32).to(platform.dtype)
+    weights = torch.rand(STREAMS, 1, tokens, device=place, dtype=torch.float32)
+    comb = torch.rand(STREAMS, STREAMS, 1, tokens, device=place, dtype=torch.float32)
+
+    def both(kept: int) -> None:
+        some = streams[:, :kept]
+        mix(comb[..., :kept], some, weights[..., :kept], weigh(weights[..., :kept], some))
+
+    bare, taken = best_seconds(platform, lambda: both(1)), best_seconds(platform, lambda: both(tokens))
+    moved = tokens * WIDTH * number * (7 * STREAMS + 3)
+    return moved / 5, moved / max(taken - bare, taken / 4)
+
+
+SMALLEST = ModelConfig(
+    vocab_size=32, hidden_size=16, num_hidden_layers=6, compress_ratios=(0, 4, 16, 4, 16, 4, 0), head_dim=16,
+    q_lora_rank=16, o_lora_rank=16, moe_intermediate_size=16, hc_sinkhorn_iters=20, visual=None,
+)  # fmt: skip
+"""A model in which starting operators is everything."""
+
+
+def _launch_seconds(platform: Platform) -> tuple[float, float]:
+    """Return the time of a decoding step of the smallest model over its operators, and of Sinkhorn's over its own."""
+    model = Transformer(SMALLEST).to(platform.device).eval().requires_grad_(False)
+    model.compute_dtype = platform.dtype
+    context = 64
+    cache = model(pack([[[Text(ids=[1] * context)]]]), keep=True).cache
+    assert isinstance(cache, Cache)
+
+    def step() -> None:
+        output = model(pack([[[Text(ids=[1])]]], cache.cursors), cache, keep=True)
+        model.logits(output.hidden[:, -1])
+
+    number = torch.finfo(platform.dtype).bits / 8
+    load = Load(text=1, context=context, scored=1, keeps_cache=True)
+    listed = Work(SMALLEST, way_of(platform), Formats(math=number, weights=4, experts=4)).forward(load)
+    inside = totals(o for o in listed if o.part == CHAINED).launches
+    streams = SMALLEST.hc_mult
+    logits = torch.zeros(streams, streams, 1, 1, device=platform.device, dtype=torch.float32)
+    once = best_seconds(platform, lambda: sinkhorn(logits, SMALLEST.hc_sinkhorn_iters, SMALLEST.hc_eps))
+    sites = 2 * SMALLEST.num_hidden_layers
+    whole = best_seconds(platform, step)
+    others = totals(listed).launches - inside
+    return max(whole - sites * once, whole / 10) / others, once * sites / inside
+
+
+def way_of(platform: Platform) -> Way:
+    """Return how this code runs on a device."""
+    return "host" if platform.device.type == "cpu" else "plain"
+
+
+def _key(platform: Platform) -> str:
+    """Return what tells one calibration from another, as part of a file name."""
+    dtype = str(platform.dtype).removeprefix("torch.")
+    words = (platform.name, dtype, f"{torch.get_num_threads()}-threads", f"torch-{torch.__version__}")
+    return "".join(c if c.isalnum() or c in "-." else "-" for c in "-".join(words).lower())
+
+
+def _grid(values: dict[str, Any]) -> Grid:
+    """Return a grid from JSON."""
+    return Grid(tuple(values["first"]), tuple(values["second"]), tuple(tuple(row) for row in values["values"]))

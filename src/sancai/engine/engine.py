@@ -18,6 +18,7 @@ from sancai.engine.request import Clip, Event, Progress, Request, TextDelta, Thi
 from sancai.engine.token_sampler import TextAssembler, choose
 from sancai.errors import CapacityError, RequestError
 from sancai.model import Cache, Transformer
+from sancai.ops.selection import choose_providers
 from sancai.sequence import Block, Document, Text, pack
 from sancai.tokenizer import Tokenizer, Writer
 
@@ -195,7 +196,8 @@ def last_real(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
 
 
 def prepare(model: Transformer, platform: Platform) -> Transformer:
-    """Place a model for inference."""
+    """Place a model for inference, and choose its kernels."""
     model = model.to(platform.device).eval().requires_grad_(False)
     model.compute_dtype = platform.dtype
+    choose_providers(platform.device, platform.dtype)
     return model

@@ -25,6 +25,7 @@ from sancai.data.samples import Sampler, sample_texts
 from sancai.data.vocabulary import known_colors, known_words
 from sancai.errors import CheckpointError
 from sancai.model import Transformer
+from sancai.ops.selection import choose_providers
 from sancai.telemetry import MetricsFile
 from sancai.tokenizer import Tokenizer
 from sancai.train.config import TrainConfig
@@ -113,6 +114,7 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
         )
     model = Transformer(config.model, seed=config.seed)
     model.compute_dtype = getattr(torch, config.dtype)
+    choose_providers(model.device, model.compute_dtype)
     if config.model.visual and config.model.visual.sharing == "frozen_text":
         freeze_text(model)
     if fresh and config.start_from:

@@ -71,9 +71,9 @@ def check(function: Callable[..., Any], reference: Callable[..., Any], cases: li
     """
     for case in cases:
         dtype = _dtype(case.arguments)
-        truth = _outputs(reference, _map(case.arguments, _widen), case.differentiable)
-        own = _outputs(reference, case.arguments, case.differentiable)
-        got = _outputs(function, case.arguments, case.differentiable)
+        truth = _outputs(reference, _map(case.arguments, _widen), case.differentiable, dtype)
+        own = _outputs(reference, case.arguments, case.differentiable, dtype)
+        got = _outputs(function, case.arguments, case.differentiable, dtype)
         if len(got) != len(truth):
             return f"case {case.name!r}: {len(got)} outputs and gradients, expected {len(truth)}"
         for (name, expected), (_, usual), (_, value) in zip(truth, own, got, strict=True):
@@ -124,9 +124,12 @@ def _difference(expected: Tensor, usual: Tensor, got: Tensor, tolerance: float) 
 
 
 def _outputs(
-    function: Callable[..., Any], arguments: tuple[Any, ...], differentiable: tuple[int, ...]
+    function: Callable[..., Any], arguments: tuple[Any, ...], differentiable: tuple[int, ...], dtype: torch.dtype
 ) -> list[tuple[str, Tensor]]:
-    """Return the outputs and gradients of a call on copies of its arguments, by name."""
+    """Return the outputs and gradients of a call on copies of its arguments, by name.
+
+    dtype: weights of the outputs are numbers of this dtype, so that the same are asked of every precision.
+    """
     args, leaves = _leaves(_map(arguments, Tensor.clone), differentiable)
     with torch.enable_grad():
         out = _flat(function(*args))
@@ -135,7 +138,7 @@ def _outputs(
         return found
     floating = [o for o in out if o.is_floating_point()]
     generator = torch.Generator("cpu").manual_seed(1)
-    weights = [torch.randn(o.shape, generator=generator, device="cpu").to(o) for o in floating]
+    weights = [torch.randn(o.shape, generator=generator, device="cpu").to(dtype).to(o) for o in floating]
     if not any(o.requires_grad for o in floating):
         return found
     pairs = [(o, w) for o, w in zip(floating, weights, strict=True) if o.requires_grad]

@@ -13,12 +13,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := src tests recipes benchmarks scripts
 SETTINGS := pyproject.toml constraints.txt
 
-.PHONY: help demo test lint format size golden setup setup-dev clean
+.PHONY: help demo test test-kernels lint format size golden setup setup-dev clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 	@echo "make lint    the same without the tests"
+	@echo "make test-kernels  kernels in Triton's interpreter and compilers, minutes"
 	@echo "make format  format the code"
 	@echo "make size    lines of files and functions"
 	@echo "make golden  rewrite the list of kernels that the Ascend rehearsal launches; WHERE=1 tells what is read back"
@@ -29,6 +30,10 @@ demo: setup
 
 test: lint $(VENV)/.rehearsal
 	$(BIN)/python -m pytest
+
+test-kernels: setup-dev
+	$(PIP) install --quiet -c constraints.txt -e '.[dev,kernels]'
+	TRITON_INTERPRET=1 $(BIN)/python -m pytest tests/kernels
 
 lint: setup-dev
 	$(BIN)/ruff check .

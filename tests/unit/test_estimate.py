@@ -12,10 +12,11 @@ from builders import clean, noisy, random_model, small_config, text
 from sancai.checkpoint import save_official
 from sancai.device import CARDS, Machine, parse_machine
 from sancai.device.costs import UNKNOWN, costs_of
+from sancai.device.identity import cache_folder
 from sancai.device.platform import current
 from sancai.errors import CheckpointError, RequestError
 from sancai.estimate import Calibration, Formats, Load, Predictor, Question, Span, Target, Trace, Work, calibration
-from sancai.estimate.calibration import cache_folder, calibrated
+from sancai.estimate.calibration import calibrated
 from sancai.estimate.memory import activation_bytes, copied_bytes, training_bytes
 from sancai.estimate.operator import Operator, Totals, totals, with_backward
 from sancai.estimate.predict import update

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from builders import largest, pack_ids, random_model, small_config
 from sancai.model import Auxiliary
-from sancai.model.moe import Expert, Experts, Gate, MoE, swiglu
+from sancai.model.moe import Expert, Experts, Gate, MoE
+from sancai.ops.swiglu import swiglu
 from sancai.sequence import Text, pack
 
 LIMIT = 0.7

@@ -19,6 +19,7 @@ from sancai.engine.request import Clip, Event, Progress, Request, Usage
 from sancai.engine.token_sampler import TextAssembler, choose
 from sancai.errors import AnswerError, CapacityError, RequestError
 from sancai.model import Cache, Transformer
+from sancai.ops.selection import choose_providers
 from sancai.sequence import Block, Document, Text, pack
 from sancai.tokenizer import AnswerParser, Tokenizer, Writer
 
@@ -208,8 +209,9 @@ def last_real(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
 
 
 def prepare(model: Transformer, platform: Platform) -> Transformer:
-    """Place a model for inference."""
+    """Place a model for inference, and choose its kernels."""
     move(model, platform.device)
     model.eval().requires_grad_(False)
     model.compute_dtype = platform.dtype
+    choose_providers(platform.device, platform.dtype)
     return model

@@ -7,7 +7,6 @@ number of its operators: that is what calling an operator costs in this code.
 
 import dataclasses
 import json
-import os
 import pathlib
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from sancai.device.identity import cache_folder
 from sancai.device.platform import Platform, synchronize
 from sancai.errors import CheckpointError
 from sancai.estimate.operator import totals
@@ -37,7 +37,6 @@ POOL = 2**25
 SETTLING_BYTES = 31 * 2**20
 """Just below the largest block that the C library keeps."""
 LEAST_SECONDS, ROUNDS = 0.02, 3
-FOLDER_VARIABLE, CACHE_VARIABLE = "SANCAI_CACHE", "XDG_CACHE_HOME"
 VERSION = 1
 
 
@@ -84,13 +83,6 @@ def calibrated(platform: Platform) -> Calibration:
     fresh = calibrate(platform)
     fresh.save(path)
     return fresh
-
-
-def cache_folder() -> pathlib.Path:
-    """Return the folder for what can be measured again: SANCAI_CACHE, or `sancai` in the user's cache folder."""
-    if own := os.environ.get(FOLDER_VARIABLE):
-        return pathlib.Path(own)
-    return pathlib.Path(os.environ.get(CACHE_VARIABLE) or pathlib.Path.home() / ".cache") / "sancai"
 
 
 def calibrate(platform: Platform) -> Calibration:

@@ -16,11 +16,11 @@ from sancai.model.indexer import Indexer
 from sancai.model.layout import Layout, QueryGroup
 from sancai.model.linear import Linear, RMSNorm
 from sancai.model.moe import Auxiliary
-from sancai.ops.attention import MASKED, attention
+from sancai.ops.attention import MASKED, attention, sparse_attention
 from sancai.ops.norm import rms_norm
 from sancai.ops.precision import wide
 from sancai.ops.rope import rotate
-from sancai.ops.topk import topk_mask
+from sancai.ops.topk import index_scores, indexer_topk, topk_mask
 from sancai.sequence import Windows
 
 INDEXER_STRIDE = 4  # the indexer learns from every fourth query
@@ -63,8 +63,13 @@ class Attention(nn.Module):
         key = self.kv_norm(self.wkv(hidden))
         return Projected(hidden, latent, rotate(query, cos, sin), rotate(key, cos[:, :, 0], sin[:, :, 0]))
 
-    def read(self, query: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
-        """Return the attention output (B, T, H, K) of queries (B, T, H, K) over keys (B, S, K)."""
+    def read(self, query: Tensor, keys: Tensor, mask: Tensor, limit: int | None = None) -> Tensor:
+        """Return the attention output (B, T, H, K) of queries (B, T, H, K) over keys (B, S, K).
+
+        limit: how many keys a query reads at most, where few of many.
+        """
+        if limit is not None:
+            return sparse_attention(query, keys, mask, self.attn_sink, limit)
         return attention(query, keys, mask, self.attn_sink)
 
     def close(self, out: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -195,23 +200,30 @@ class _Reader:
 
     def read(self, context: Tensor, entries: Entries | None, aux: Auxiliary | None) -> Tensor:
         """Return the attention output (B, T, H, K)."""
-        keys, mask = context, self.group.raw
+        keys, mask, limit = context, self.group.raw, None
         if entries is not None and entries.values.shape[1]:
             visible = self.group.entries[self.ratio]
             if self.ratio == CSA_RATIO and entries.index_keys is not None:
                 visible = self._select(entries.index_keys, visible, context, entries.values, aux)
+                limit = self._limit(visible.shape[-1])
             keys, mask = torch.cat([keys, entries.values], 1), torch.cat([mask, visible], -1)
         if self.group.own is None:
-            return self.half.read(self.seen.query, keys, mask)
-        return self._read_folded(keys, mask, self.group.own)
+            return self.half.read(self.seen.query, keys, mask, limit)
+        return self._read_folded(keys, mask, self.group.own, limit)
 
-    def _read_folded(self, keys: Tensor, mask: Tensor, own: Tensor) -> Tensor:
+    def _limit(self, count: int) -> int | None:
+        """Return how many keys a query reads at most if the indexer chose among `count` entries; None if it did not."""
+        most, topk = self.group.most_raw, self.half.indexer.topk
+        return None if most is None or count <= topk else most + topk
+
+    def _read_folded(self, keys: Tensor, mask: Tensor, own: Tensor, limit: int | None) -> Tensor:
         """Read with each noisy copy as a row of its own: the shared context and its own tokens."""
         folds = self.group.folds
         if folds > 1:
             keys = keys.repeat_interleave(folds, 0)
         query, mine, mask = (t.unflatten(1, (folds, -1)).flatten(0, 1) for t in (self.seen.query, self.seen.key, mask))
-        out = self.half.read(query, torch.cat([keys, mine], 1), torch.cat([mask, own], -1))
+        limit = None if limit is None else limit + own.shape[-1]
+        out = self.half.read(query, torch.cat([keys, mine], 1), torch.cat([mask, own], -1), limit)
         return out.unflatten(0, (-1, folds)).flatten(1, 2)
 
     def _select(
@@ -224,12 +236,15 @@ class _Reader:
             return visible
         cos, sin = self.layout.ropes[self.group.modality, True]
         columns = self.group.columns
-        scores = indexer.scores(
-            self.seen.hidden.detach(), self.seen.latent.detach(), index_keys, cos[:, columns], sin[:, columns]
+        query, weights = indexer.project(
+            self.seen.hidden.detach(), self.seen.latent.detach(), cos[:, columns], sin[:, columns]
         )
-        if learns and aux is not None:
-            aux.indexer.append(self._indexer_loss(scores, visible, context, values))
-        return topk_mask(scores.detach(), visible, config_topk, self.layout.recency[self.ratio])
+        recency = self.layout.recency[self.ratio]
+        if not learns or aux is None:
+            return indexer_topk(query, index_keys, weights, visible, recency, config_topk)
+        scores = index_scores(query, index_keys, weights)
+        aux.indexer.append(self._indexer_loss(scores, visible, context, values))
+        return topk_mask(scores.detach(), visible, config_topk, recency)
 
     def _indexer_loss(self, scores: Tensor, visible: Tensor, context: Tensor, values: Tensor) -> Tensor:
         """KL from the head-summed joint attention, restricted to entries, to the indexer's softmax."""

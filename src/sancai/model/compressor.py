@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear, RMSNorm
-from sancai.ops.attention import MASKED
-from sancai.ops.precision import wide
+from sancai.ops.compress import compress
 from sancai.sequence import Windows
 
 CSA_RATIO = 4
@@ -59,21 +58,6 @@ class Compressor(nn.Module):
 
     def pool(self, slots: Slots, windows: Windows) -> Tensor:
         """Return the entries (B, E, dim) of all windows."""
-        dim = self.dim
-        values, gates = _gather(slots, windows.own)
-        gates = gates + self.ape
-        has = windows.has_own
-        if self.overlaps:
-            before, before_gates = _gather(slots, windows.previous)
-            values = torch.cat([before[..., :dim], values[..., dim:]], 2)
-            gates = torch.cat([(before_gates + self.ape)[..., :dim], gates[..., dim:]], 2)
-            has = torch.cat([windows.has_previous, has], 2)
-        weights = gates.masked_fill(~has[..., None], MASKED).softmax(2)
-        return self.norm((weights * values).sum(2).to(slots.values.dtype))
-
-
-def _gather(slots: Slots, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Return values and gates (B, E, m, width) at columns (B, E, m), in fp32."""
-    index = columns.flatten(1)[..., None].expand(-1, -1, slots.values.shape[-1])
-    values, gates = (wide(t).gather(1, index) for t in (slots.values, slots.gates))
-    return values.unflatten(1, columns.shape[1:]), gates.unflatten(1, columns.shape[1:])
+        previous = (windows.previous, windows.has_previous) if self.overlaps else None
+        own = windows.own, windows.has_own
+        return self.norm(compress(slots.values, slots.gates, self.ape, own, previous))

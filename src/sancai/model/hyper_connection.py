@@ -8,24 +8,10 @@ nearly doubly stochastic by Sinkhorn, mixes the streams.
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sancai.model.config import ModelConfig
-from sancai.ops.norm import rms_scale
-from sancai.ops.precision import wide
-from sancai.ops.sinkhorn import sinkhorn
-from sancai.ops.streams import mix, weigh
-
-
-def project_streams(streams: Tensor, fn: Tensor, eps: float) -> Tensor:
-    """Return fn · v / rms(v) for v = flattened streams (B, T, N, D), as (outputs, B, T) in fp32.
-
-    The product runs in the dtype of the streams (its sums in fp32), everything after it in fp32.
-    """
-    flat = streams.flatten(0, 1).flatten(1)
-    projected = wide(F.linear(fn.to(flat.dtype), flat)) * rms_scale(flat, eps)[:, 0]
-    return projected.unflatten(1, streams.shape[:2])
+from sancai.ops.streams import HyperSettings, hyper_pre, mix, project_streams, weigh
 
 
 class HyperConnection(nn.Module):
@@ -34,7 +20,7 @@ class HyperConnection(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         n = self.n = config.hc_mult
-        self.iterations, self.hc_eps, self.eps = config.hc_sinkhorn_iters, config.hc_eps, config.rms_norm_eps
+        self.settings = HyperSettings(config.hc_sinkhorn_iters, config.hc_eps, config.rms_norm_eps)
         self.fn = nn.Parameter(torch.empty((2 + n) * n, n * config.hidden_size, dtype=torch.float32))
         self.base = nn.Parameter(torch.empty((2 + n) * n, dtype=torch.float32))
         self.scale = nn.Parameter(torch.empty(3, dtype=torch.float32))
@@ -55,20 +41,7 @@ class HyperConnection(nn.Module):
 
         shift: (B, T, (2+N)N), added to the logits, the noise level's way in; None for text.
         """
-        n = self.n
-        raw = project_streams(streams, self.fn, self.eps)
-        logits = raw * self._scales()[:, None, None] + self.base[:, None, None]
-        if shift is not None:
-            logits = logits + shift.movedim(-1, 0)
-        pre = logits[:n].sigmoid() + self.hc_eps
-        post = 2 * logits[n : 2 * n].sigmoid()
-        comb = sinkhorn(logits[2 * n :].unflatten(0, (n, n)), self.iterations, self.hc_eps)
-        return weigh(pre, streams), post, comb
-
-    def _scales(self) -> Tensor:
-        n = self.n
-        pre, post, comb = self.scale.unbind()
-        return torch.cat([pre.expand(n), post.expand(n), comb.expand(n * n)])
+        return hyper_pre(streams, self.fn, self.base, self.scale, shift, self.settings)
 
     @staticmethod
     def expand(streams: Tensor, output: Tensor, post: Tensor, comb: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """Lightning indexer: scores that choose which CSA entries a query reads (report eqs 13-17)."""
 
-import torch
 from torch import Tensor, nn
 
 from sancai.model.compressor import CSA_RATIO, Compressor
@@ -20,16 +19,13 @@ class Indexer(nn.Module):
         self.weights_proj = Linear(config.hidden_size, self.heads)
         self.compressor = Compressor(config, CSA_RATIO, self.dim)
 
-    def scores(self, hidden: Tensor, latent: Tensor, keys: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """Return scores (B, T, E) in fp32.
+    def project(self, hidden: Tensor, latent: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+        """Return rotated queries (B, T, H, I) and the weights of their heads (B, T, H) in fp32.
 
         Args:
             hidden: (B, T, D) layer input.
             latent: (B, T, q_lora_rank) normalised query latent.
-            keys: (B, E, index_head_dim), rotated.
             cos, sin: (B, T, 1, R/2) at the queries.
         """
         query = rotate(self.wq_b(latent).unflatten(-1, (self.heads, self.dim)), cos, sin)
-        weights = wide(self.weights_proj(hidden)) * (self.dim**-0.5 * self.heads**-0.5)
-        matches = wide(torch.einsum("bthk,bek->bthe", query, keys)).relu()
-        return torch.einsum("bth,bthe->bte", weights, matches)
+        return query, wide(self.weights_proj(hidden)) * (self.dim**-0.5 * self.heads**-0.5)

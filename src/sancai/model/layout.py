@@ -1,6 +1,6 @@
 """The plan of one forward pass: masks, rotary tables and windows, made once for all layers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -31,6 +31,7 @@ class QueryGroup:
     modality, columns: whose tokens, and which columns of that tensor.
     raw: (B, T, S) mask over context keys.  entries: (B, T, E) masks by ratio.
     own: (B·folds, n, n) mask over noisy keys, None for committed queries.
+    most_raw: what a query reads of the raw keys at most; None where no kernel needs to know (on a CPU).
     folds: number of equal noisy copies that are computed as separate rows.
     """
 
@@ -40,6 +41,7 @@ class QueryGroup:
     entries: dict[int, Tensor]
     own: Tensor | None = None
     folds: int = 1
+    most_raw: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,10 @@ def _groups(
     """Return the attention calls of a layer: text, clean blocks, noisy blocks."""
 
     def group(modality: Modality, columns: slice, queries: TokenMeta) -> QueryGroup:
-        raw = to_device(sees_tokens(queries, context, config.reach), device)
+        raw = sees_tokens(queries, context, config.reach)
+        most = None if device.type == "cpu" or not raw.numel() else int(raw.sum(-1).max())  # read on the host
         seen = {r: to_device(sees_entries(queries, e), device) for r, e in entries.items()}
-        return QueryGroup(modality, columns, raw, seen)
+        return QueryGroup(modality, columns, to_device(raw, device), seen, most_raw=most)
 
     out = []
     if packed.text.shape[1]:
@@ -138,7 +141,7 @@ def _groups(
         base = group("visual", noisy, queries)
         folds = _equal_copies(queries.copy)
         own = to_device(_own(queries, folds), device)
-        out.append(QueryGroup("visual", noisy, base.raw, base.entries, own, folds))
+        out.append(replace(base, own=own, folds=folds))
     return out
 
 

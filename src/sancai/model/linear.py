@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sancai.ops.norm import rms_norm
-from sancai.ops.quantisation import unpack
+from sancai.ops.quantisation import quant_matmul, unpack
 
 
 class Linear(nn.Module):
@@ -22,7 +22,9 @@ class Linear(nn.Module):
         self.register_buffer("scale", None)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.dense(x.dtype))
+        if self.scale is not None:
+            return quant_matmul(x, self.weight, self.scale)
+        return F.linear(x, self.weight.to(x.dtype))
 
     def dense(self, dtype: torch.dtype) -> Tensor:
         """Return the weight (out, in) in `dtype`."""

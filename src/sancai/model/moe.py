@@ -15,6 +15,8 @@ from sancai.model.linear import Linear
 from sancai.ops.grouped_matmul import group_rows
 from sancai.ops.precision import wide
 from sancai.ops.quantisation import PackedStack
+from sancai.ops.route import route
+from sancai.ops.swiglu import swiglu
 
 
 @dataclass
@@ -57,20 +59,9 @@ class Gate(nn.Module):
 
     def forward(self, hidden: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return chosen experts (T, k), their weights (T, k) and all affinities (T, E), fp32."""
-        affinity = F.softplus(F.linear(wide(hidden), self.weight)).sqrt()
-        if hasattr(self, "tid2eid") and ids is not None:
-            chosen = self.tid2eid[ids]
-        else:  # visual tokens have no id: a shared hash layer routes them by affinity
-            bias = getattr(self, "bias", 0.0)
-            chosen = (affinity.detach() + bias).topk(self.top_k, -1).indices
-        weights = affinity.gather(-1, chosen)
-        weights = weights / (weights.sum(-1, keepdim=True) + 1e-20) * self.scale
-        return chosen, weights, affinity
-
-
-def swiglu(gate: Tensor, up: Tensor, limit: float) -> Tensor:
-    """Return silu(min(gate, limit)) · clip(up, ±limit) in the dtype of gate."""
-    return F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit)
+        # visual tokens have no id: a shared hash layer routes them by affinity
+        given = self.tid2eid[ids] if hasattr(self, "tid2eid") and ids is not None else None
+        return route(hidden, self.weight, getattr(self, "bias", None), given, self.top_k, self.scale)
 
 
 class Expert(nn.Module):

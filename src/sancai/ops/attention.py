@@ -2,14 +2,16 @@
 
 Contract (DeepSeek-V4 section 2): keys and values are the same tensor; one softmax spans all keys; the
 sink adds `exp(sink)` to the denominator and carries no value.  `attention_reference` is the slow clear
-version; two faster twins compute the same.
+version; two faster twins compute the same, and `attention` takes the better of them.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sancai.ops.cases import attention_cases, sparse_attention_cases
 from sancai.ops.precision import wide
+from sancai.ops.roles import role
 
 FEW_KEYS = 1024
 MASKED = -1e30  # finite: two of them must not add up to infinity
@@ -31,10 +33,17 @@ def attention_reference(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor)
     return torch.einsum("bhts,bsk->bthk", weights, wide(keys)).to(query.dtype)
 
 
+@role("attention", attention_cases)
 def attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
     """Return the same as `attention_reference`, by the faster way for the number of keys."""
     few = keys.shape[1] <= FEW_KEYS
     return attention_products(query, keys, mask, sink) if few else attention_fused(query, keys, mask, sink)
+
+
+@role("sparse_attention", sparse_attention_cases)
+def sparse_attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> Tensor:
+    """Return the same, where every query reads few of many keys: at most `limit`, which kernels may rely on."""
+    return attention(query, keys, mask, sink)
 
 
 def attention_products(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:

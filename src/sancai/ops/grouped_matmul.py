@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from sancai.ops.quantisation import PackedStack
+from sancai.ops.roles import role
+from sancai.ops.trial import Case, Draw
 
 TILE = 16
 FEW_HEIGHTS = 48
@@ -35,28 +37,52 @@ class GroupedRows:
 
     def scatter(self, rows: Tensor) -> Tensor:
         """Return the rows (N, D) laid out as (padded rows, D), zeros elsewhere."""
-        count = sum(self.heights) if self.heights is not None else self._tiles().shape[0] * TILE
+        count = sum(self.heights) if self.heights is not None else self.tiles.shape[0] * TILE
         return rows.new_zeros(count, rows.shape[1]).index_copy(0, self.slot, rows)
 
     def matmul(self, padded: Tensor, weights: Tensor | PackedStack) -> Tensor:
         """Return each group's rows times its weight transposed; weights (E, F, D)."""
-        if self.heights is None:
-            tiles = padded.unflatten(0, (-1, TILE))
-            whole = weights.all() if isinstance(weights, PackedStack) else weights
-            return torch.bmm(tiles, whole[self._tiles()].transpose(1, 2)).flatten(0, 1)
-        if isinstance(weights, PackedStack):
-            parts = enumerate(padded.split(self.heights))
-            return torch.cat([rows @ weights.one(number).T for number, rows in parts if len(rows)])
-        groups = zip(padded.split(self.heights), weights.unbind(), strict=True)
-        return torch.cat([rows @ weight.T for rows, weight in groups if len(rows)])
+        return grouped_matmul(padded, weights, self)
 
     def gather(self, padded: Tensor) -> Tensor:
         """Return the rows (N, F) again."""
         return padded.index_select(0, self.slot)
 
-    def _tiles(self) -> Tensor:
+    @property
+    def tiles(self) -> Tensor:
+        """The group of each tile, where tiles are of equal height."""
         assert self.tile_group is not None
         return self.tile_group
+
+
+def _cases(draw: Draw) -> list[Case]:
+    """Return calls of grouped_matmul(padded, weights, plan), in the layout of tiles."""
+
+    def case(name: str, counts: list[int], wide: int, narrow: int) -> Case:
+        plan = tiled(sum(counts), torch.tensor(counts, device=draw.device, dtype=torch.int64))
+        padded = plan.scatter(draw.normal(sum(counts), wide))
+        return Case(name, (padded, draw.normal(len(counts), narrow, wide, scale=wide**-0.5), plan), (0, 1))
+
+    if draw.is_large:
+        return [case("one layer", [96] * 256, 2048, 1024)]
+    return [case("uneven groups", [5, 0, 17, 31], 24, 40), case("one full group", [0, 0, 3 * TILE], 16, 16)]
+
+
+@role("grouped_matmul", _cases)
+def grouped_matmul(padded: Tensor, weights: Tensor | PackedStack, plan: GroupedRows) -> Tensor:
+    """Return each group's rows (padded rows, D), laid out by the plan, times its weight (F, D) transposed.
+
+    Rows of padding are zero and stay zero.
+    """
+    if plan.heights is None:
+        rows_of_tiles = padded.unflatten(0, (-1, TILE))
+        whole = weights.all() if isinstance(weights, PackedStack) else weights
+        return torch.bmm(rows_of_tiles, whole[plan.tiles].transpose(1, 2)).flatten(0, 1)
+    if isinstance(weights, PackedStack):
+        parts = enumerate(padded.split(plan.heights))
+        return torch.cat([rows @ weights.one(number).T for number, rows in parts if len(rows)])
+    groups = zip(padded.split(plan.heights), weights.unbind(), strict=True)
+    return torch.cat([rows @ weight.T for rows, weight in groups if len(rows)])
 
 
 def tiled(num_rows: int, counts: Tensor) -> GroupedRows:

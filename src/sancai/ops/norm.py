@@ -4,9 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sancai.ops.cases import rms_norm_cases
 from sancai.ops.precision import wide
+from sancai.ops.roles import role
 
 
+@role("rms_norm", rms_norm_cases, is_fusible=True)
 def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     """Return ``weight * x / sqrt(mean(x², last dim) + eps)`` in the dtype of `x`.
 

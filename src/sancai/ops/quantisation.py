@@ -8,9 +8,12 @@ import itertools
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sancai.errors import CheckpointError
+from sancai.ops.roles import role
+from sancai.ops.trial import Case, Draw
 
 BLOCK = 128
 GROUP = 32
@@ -78,6 +81,20 @@ def unpack(weight: Tensor, scale: Tensor | None, dtype: torch.dtype) -> Tensor:
     if scale is None:
         return weight.to(dtype)
     return (dequantise_fp4 if weight.dtype == torch.int8 else dequantise_fp8)(weight, scale, dtype)
+
+
+def _quant_matmul_cases(draw: Draw) -> list[Case]:
+    """Return calls of quant_matmul(x, weight, scale), in both stored formats."""
+    rows, columns, count = (4096, 4096, 1024) if draw.is_large else (200, 160, 5)
+    weight, x = draw.wide(rows, columns, scale=columns**-0.5), draw.normal(count, columns)
+    fp8, fp4 = quantise_fp8(weight), quantise_fp4(weight)
+    return [Case("fp8", (x, *fp8), (0,)), Case("fp4", (x, *fp4), (0,))]
+
+
+@role("quant_matmul", _quant_matmul_cases)
+def quant_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    """Return x (..., I) times the transpose of a stored weight (O, I), fp8 or packed fp4, in the dtype of x."""
+    return F.linear(x, unpack(weight, scale, x.dtype))
 
 
 @dataclass(frozen=True)

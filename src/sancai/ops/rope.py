@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sancai.ops.cases import rope_cases
 from sancai.ops.precision import wide
+from sancai.ops.roles import role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,7 @@ def angles(positions: Tensor, inverse_frequencies: Tensor) -> tuple[Tensor, Tens
     return turned.cos(), turned.sin()
 
 
+@role("rope", rope_cases, is_fusible=True)
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate the last 2·(R/2) channels of x (..., D) by the given angles; the rest passes.
 

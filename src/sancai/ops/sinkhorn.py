@@ -2,9 +2,12 @@
 
 from torch import Tensor
 
+from sancai.ops.cases import sinkhorn_cases
 from sancai.ops.precision import wide
+from sancai.ops.roles import role
 
 
+@role("sinkhorn", sinkhorn_cases, is_fusible=True)
 def sinkhorn(logits: Tensor, iterations: int, eps: float) -> Tensor:
     """Return nearly doubly stochastic matrices of logits (N, N, ...), in fp32: row, column, then tokens.
 

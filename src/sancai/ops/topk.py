@@ -1,4 +1,4 @@
-"""Top-k over scores with a fixed rule for ties: the latest entry wins.
+"""The lightning indexer's choice: scores of entries, and the top k with a fixed rule for ties, the latest wins.
 
 ReLU scores are often exactly zero.  `torch.topk` breaks such ties differently for different row
 widths, so prefill, chunked prefill and decode would read different entries.
@@ -7,7 +7,32 @@ widths, so prefill, chunked prefill and decode would read different entries.
 import torch
 from torch import Tensor
 
+from sancai.ops.cases import indexer_topk_cases
 from sancai.ops.precision import wide
+from sancai.ops.roles import role
+
+
+@role("indexer_topk", indexer_topk_cases)
+def indexer_topk(query: Tensor, keys: Tensor, weights: Tensor, visible: Tensor, recency: Tensor, k: int) -> Tensor:
+    """Return which visible entries have the k best index scores, (B, T, E) boolean; without gradient.
+
+    Args:
+        query, keys, weights: as `index_scores` takes them.
+        visible, recency, k: as `topk_mask` takes them.
+    """
+    return topk_mask(index_scores(query.detach(), keys.detach(), weights.detach()), visible, k, recency)
+
+
+def index_scores(query: Tensor, keys: Tensor, weights: Tensor) -> Tensor:
+    """Return Σ_h weights_h · relu(query_h · key), (B, T, E) in fp32 (report eqs 15-16).
+
+    Args:
+        query: (B, T, H, I).
+        keys: (B, E, I).
+        weights: (B, T, H), fp32.
+    """
+    matches = wide(torch.einsum("bthk,bek->bthe", query, keys)).relu()
+    return torch.einsum("bth,bthe->bte", weights, matches)
 
 
 def topk_mask(scores: Tensor, visible: Tensor, k: int, recency: Tensor) -> Tensor:

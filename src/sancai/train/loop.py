@@ -28,6 +28,7 @@ from sancai.device.host import all_to_host, move, to_device, to_host
 from sancai.device.platform import current
 from sancai.errors import CheckpointError
 from sancai.model import Transformer
+from sancai.ops.selection import choose_providers
 from sancai.telemetry import MetricsFile
 from sancai.tokenizer import Tokenizer
 from sancai.train.config import TrainConfig
@@ -138,6 +139,7 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
         )
     model = Transformer(config.model, seed=config.seed)
     model.compute_dtype = platform.dtype
+    choose_providers(platform.device, platform.dtype)
     if config.model.visual and config.model.visual.sharing == "frozen_text":
         freeze_text(model)
     if fresh and config.start_from:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sancai.device import collectives
 from sancai.device.host import to_device
+from sancai.ops.adamw import fused_adamw
 
 RMS = 0.18
 FAST = (3.4445, -4.7750, 2.0315)
@@ -51,12 +52,12 @@ class Optimizer:
         self.momentum = {n: torch.zeros_like(p) for n, p in self.matrices.items()}
         decayed = [p for p in self.others.values() if p.dim() >= 2]
         plain = [p for p in self.others.values() if p.dim() < 2]
-        self.adamw = torch.optim.AdamW(
+        self.adamw = AdamW(
             [
                 {"params": decayed, "weight_decay": config.weight_decay},
                 {"params": plain, "weight_decay": 0.0},
             ],
-            lr=config.adamw_lr, betas=config.betas, eps=config.eps, foreach=True,
+            lr=config.adamw_lr, betas=config.betas, eps=config.eps,
         )  # fmt: skip
 
     def gather(self) -> None:
@@ -127,6 +128,29 @@ class Optimizer:
 def _beside(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
     """Return AdamW's averages of a parameter on its device; the count of steps stays on the host."""
     return {n: v if n == "step" else to_device(v, parameter.device) for n, v in facts.items()}
+
+
+class AdamW(torch.optim.AdamW):
+    """PyTorch's AdamW with its state, updated by the role `fused_adamw`."""
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Update all parameters that have a gradient."""
+        for group in self.param_groups:
+            learning = [p for p in group["params"] if p.grad is not None]
+            states = [self._state_of(p) for p in learning]
+            means, squares, steps = ([s[n] for s in states] for n in ("exp_avg", "exp_avg_sq", "step"))
+            rates = group["lr"], *group["betas"], group["eps"], group["weight_decay"]
+            if learning:
+                fused_adamw(learning, [p.grad for p in learning], means, squares, steps, rates)
+
+    def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
+        """Return a parameter's state, made at its first update."""
+        state = self.state[parameter]
+        if not state:
+            state["step"] = torch.zeros((), device="cpu", dtype=torch.float32)
+            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        return state
 
 
 def is_matrix(name: str, parameter: Tensor) -> bool:

@@ -1,0 +1,127 @@
+"""Sinkhorn normalisation of one small square map a token, forward and backward, many tokens a program.
+
+The backward pass runs the iterations again, keeping only the sums it divided by; from the result it walks back,
+multiplying by them.
+"""
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from sancai.ops.backends.triton_launch import are_plain
+from sancai.ops.roles import Kernel
+
+BLOCK_TOKENS = 64
+MOST_STREAMS = 8
+
+
+@triton.jit
+def normalise(matrix, eps, AXIS: tl.constexpr):
+    """Return a map (N, N, tokens) divided by its sums along an axis plus eps, and these."""
+    total = tl.sum(matrix, AXIS) + eps
+    return matrix / tl.expand_dims(total, AXIS), total
+
+
+@triton.jit
+def back(matrix, total, given, AXIS: tl.constexpr):
+    """Return the map before a normalisation, and the gradient there; `matrix` and `given` are after it."""
+    wide = tl.expand_dims(total, AXIS)
+    along = tl.expand_dims(tl.sum(given * matrix, AXIS), AXIS)
+    return matrix * wide, (given - along) / wide
+
+
+@triton.jit
+def softmax_of(logits):
+    """Return the softmax along axis 1 of (N, N, tokens)."""
+    powers = tl.exp(logits - tl.expand_dims(tl.max(logits, 1), 1))
+    return powers / tl.expand_dims(tl.sum(powers, 1), 1)
+
+
+@triton.jit
+def places(tokens, N: tl.constexpr, BLOCK: tl.constexpr):
+    """Return where a program's maps lie in (N, N, tokens), which exist, and its tokens."""
+    token = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    cell = tl.arange(0, N)[:, None] * N + tl.arange(0, N)[None, :]
+    place = cell[:, :, None].to(tl.int64) * tokens + token[None, None, :]
+    return place, (cell[:, :, None] >= 0) & (token[None, None, :] < tokens), token
+
+
+@triton.jit
+def forward_kernel(logits, out, tokens, iterations, eps, N: tl.constexpr, BLOCK: tl.constexpr):
+    """Write the nearly doubly stochastic maps of (N, N, tokens)."""
+    place, valid, _ = places(tokens, N, BLOCK)
+    matrix = softmax_of(tl.load(logits + place, mask=valid, other=0.0).to(tl.float32)) + eps
+    matrix, _ = normalise(matrix, eps, 0)
+    for _ in range(iterations - 1):
+        matrix, _ = normalise(matrix, eps, 1)
+        matrix, _ = normalise(matrix, eps, 0)
+    tl.store(out + place, matrix, mask=valid)
+
+
+@triton.jit
+def backward_kernel(logits, given, sums, out, tokens, iterations, eps, N: tl.constexpr, BLOCK: tl.constexpr):
+    """Write the gradient of the logits; `sums` (2 · iterations, N, tokens) is room for what was divided by."""
+    place, valid, token = places(tokens, N, BLOCK)
+    line = tl.arange(0, N)[:, None].to(tl.int64) * tokens + token[None, :]
+    there = (tl.arange(0, N)[:, None] >= 0) & (token[None, :] < tokens)
+    step = tokens.to(tl.int64) * N
+    weights = softmax_of(tl.load(logits + place, mask=valid, other=0.0).to(tl.float32))
+    matrix, total = normalise(weights + eps, eps, 0)
+    tl.store(sums + line, total, mask=there)
+    for number in range(1, iterations):
+        matrix, total = normalise(matrix, eps, 1)
+        tl.store(sums + (2 * number - 1) * step + line, total, mask=there)
+        matrix, total = normalise(matrix, eps, 0)
+        tl.store(sums + 2 * number * step + line, total, mask=there)
+    change = tl.load(given + place, mask=valid, other=0.0).to(tl.float32)
+    tl.debug_barrier()  # other threads of this program wrote some of the sums read below
+    for undone in range(1, iterations):
+        number = iterations - undone
+        total = tl.load(sums + 2 * number * step + line, mask=there, other=1.0)
+        matrix, change = back(matrix, total, change, 0)
+        total = tl.load(sums + (2 * number - 1) * step + line, mask=there, other=1.0)
+        matrix, change = back(matrix, total, change, 1)
+    total = tl.load(sums + line, mask=there, other=1.0)
+    matrix, change = back(matrix, total, change, 0)
+    change = weights * (change - tl.expand_dims(tl.sum(change * weights, 1), 1))
+    tl.store(out + place, change, mask=valid)
+
+
+def covers(logits: Tensor, iterations: int, eps: float) -> bool:
+    """Say whether the number of streams is a power of two that fits a tile."""
+    count = logits.shape[0]
+    fits = count & (count - 1) == 0 and 1 < count <= MOST_STREAMS
+    return fits and iterations > 0 and are_plain(logits) and logits.numel() > 0
+
+
+def forward(logits: Tensor, iterations: int, eps: float) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the maps of logits (N, N, ...) in fp32."""
+    logits = logits.contiguous()
+    count, tokens = logits.shape[0], logits[0, 0].numel()
+    out = torch.empty_like(logits, dtype=torch.float32)
+    grid = (triton.cdiv(tokens, BLOCK_TOKENS),)
+    forward_kernel[grid](logits, out, tokens, iterations, eps, N=count, BLOCK=BLOCK_TOKENS)
+    return out, ()
+
+
+def gradient(logits: Tensor, iterations: int, eps: float, given: Tensor) -> Tensor:
+    """Return the gradient of logits (N, N, ...) in fp32."""
+    logits = logits.contiguous()
+    count, tokens = logits.shape[0], logits[0, 0].numel()
+    sums = torch.empty(2 * iterations - 1, count, tokens, device=logits.device, dtype=torch.float32)
+    out = torch.empty_like(logits, dtype=torch.float32)
+    grid = (triton.cdiv(tokens, BLOCK_TOKENS),)
+    backward_kernel[grid](logits, given.contiguous(), sums, out, tokens, iterations, eps, N=count, BLOCK=BLOCK_TOKENS)
+    return out
+
+
+def _backward(args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
+    given = gradients[0]
+    assert given is not None
+    return gradient(*args, given).to(args[0].dtype), None, None
+
+
+SINKHORN = Kernel(forward, _backward, covers)

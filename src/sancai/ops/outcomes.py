@@ -1,0 +1,70 @@
+"""What was chosen for a role and why, kept between processes in one JSON file a user."""
+
+import json
+import os
+import pathlib
+import tempfile
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was chosen for one role on one kind of device, and why.
+
+    chosen: a provider's name, or `reference`.
+    others: name of every provider that was not chosen → the reason.
+    """
+
+    role: str
+    device: str
+    dtype: str
+    chosen: str
+    why: str
+    others: dict[str, str] = field(default_factory=dict)
+
+
+class OutcomeFile:
+    """The outcomes of one machine (`key`) in a file; a damaged or unwritable file is as good as none."""
+
+    def __init__(self, path: pathlib.Path, key: str) -> None:
+        self.path, self.key = path, key
+        found = _read(path).get(key)
+        self._outcomes: dict[str, Any] = found if isinstance(found, dict) else {}
+        self._is_changed = False
+
+    def get(self, role: str, dtype: str) -> Outcome | None:
+        """Return what was found out before."""
+        try:
+            return Outcome(**self._outcomes[f"{role} {dtype}"])
+        except (KeyError, TypeError):
+            return None
+
+    def put(self, outcome: Outcome) -> None:
+        """Remember one outcome."""
+        self._outcomes[f"{outcome.role} {outcome.dtype}"] = asdict(outcome)
+        self._is_changed = True
+
+    def save(self) -> None:
+        """Write the file as a whole, so that processes that start together do not tear it."""
+        if not self._is_changed:
+            return
+        whole = _read(self.path) | {self.key: self._outcomes}
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            part = tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, encoding="utf-8")
+            with part as file:
+                json.dump(whole, file, indent=1)
+            os.replace(part.name, self.path)
+        except OSError:
+            return  # everything is tried again next time
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,13 @@
+"""Clamped SwiGLU, the activation of DeepSeek-V4's experts."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from sancai.ops.cases import swiglu_cases
+from sancai.ops.roles import role
+
+
+@role("swiglu_clamped", swiglu_cases, is_fusible=True)
+def swiglu(gate: Tensor, up: Tensor, limit: float) -> Tensor:
+    """Return silu(min(gate, limit)) · clip(up, ±limit) in the dtype of gate."""
+    return F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit)

@@ -1,0 +1,355 @@
+"""Roles: kernels play only where they are present, right and faster, and leave when they fail."""
+
+import json
+import pathlib
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from builders import clean, largest, noisy, random_model, small_config, text
+from sancai.model import transformer
+from sancai.model.attention import sparse_attention
+from sancai.ops import selection
+from sancai.ops.roles import Kernel, Provider, Role
+from sancai.ops.selection import ROLES, choose_providers, explain
+from sancai.ops.trial import Case, Draw, check
+from sancai.sequence import pack
+
+CPU = torch.device("cpu")
+LABOUR = 400
+"""Operations that make a function slow beyond any doubt."""
+
+
+def labour(x: Tensor) -> Tensor:
+    for _ in range(LABOUR):
+        x = x + 0.0
+    return x
+
+
+def square(x: Tensor, factor: float) -> Tensor:
+    return labour(x).square() * factor
+
+
+def cases(draw: Draw) -> list[Case]:
+    return [Case("some", (draw.normal(4, 3), 2.0), (0,))]
+
+
+class Square(torch.autograd.Function):
+    """Right forward, wrong gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square() * factor
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        return gradient * ctx.saved_tensors[0], None
+
+
+class Fake:
+    """A provider that counts how often it is loaded and run."""
+
+    def __init__(self, kernel: Callable[..., Any] | Kernel, name: str = "fake", **changes: Any) -> None:
+        self.loads = self.runs = 0
+        self.kernel = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
+        self.provider = Provider("square", name, lambda device: None, self._load, lambda: "1")
+        self.provider = replace(self.provider, **changes)
+
+    def _load(self) -> Kernel:
+        self.loads += 1
+        return replace(self.kernel, forward=self._run)
+
+    def _run(self, *args: Any) -> Any:
+        self.runs += 1
+        return self.kernel.forward(*args)
+
+
+@pytest.fixture
+def role(monkeypatch: pytest.MonkeyPatch) -> Role[..., Any]:
+    monkeypatch.setattr(selection, "OUTCOMES", {})
+    return Role("square", square, cases)
+
+
+def choose(
+    role: Role[..., Any], folder: pathlib.Path, *fakes: Fake, dtype: torch.dtype = torch.float32
+) -> selection.Outcome:
+    (outcome,) = choose_providers(CPU, dtype, roles=[role], providers=[f.provider for f in fakes], folder=folder)
+    return outcome
+
+
+def quick(x: Tensor, factor: float) -> Tensor:
+    return x * x * factor
+
+
+def broken(*args: Any) -> Any:
+    raise OSError("the driver is gone\nmore lines")
+
+
+def gradients(x: Tensor, kept: tuple[Tensor, ...], given: tuple[Tensor | None, ...]) -> Any:
+    return 2 * x[0] * x[1] * given[0], None
+
+
+# --- choosing --------------------
+
+
+def test_a_right_and_faster_kernel_plays(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    fake = Fake(quick)
+    outcome = choose(role, tmp_path, fake)
+    assert outcome.chosen == "fake" and "right" in outcome.why and " against " in outcome.why
+    runs, x = fake.runs, torch.randn(3)
+    assert largest(role(x, 2.0) - 2 * x.square()) <= 1e-6
+    assert fake.runs == runs + 1
+
+
+def test_it_plays_for_its_device_and_dtype_only(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    fake = Fake(quick)
+    choose(role, tmp_path, fake)
+    runs = fake.runs
+    role(torch.randn(3).double(), 2.0)
+    assert fake.runs == runs
+
+
+def test_a_role_that_is_always_called_in_fp32_finds_its_kernel_whatever_layers_compute_in(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "OUTCOMES", {})
+    role_ = Role("square", square, lambda draw: [Case("some", (draw.wide(4, 3), 2.0), (0,))])
+    fake = Fake(quick)
+    choose(role_, tmp_path, fake, dtype=torch.bfloat16)
+    runs = fake.runs
+    role_(torch.randn(3), 2.0)
+    assert fake.runs == runs + 1
+
+
+@pytest.mark.parametrize(
+    ("kernel", "reason"),
+    [
+        (lambda x, factor: x * x * factor * 1.01, "wrong: case 'some', output 0: off by"),
+        (lambda x, factor: x * x / 0 * factor, "wrong: case 'some', output 0: off by"),
+        (lambda x, factor: (x * x * factor)[:1], "wrong: case 'some', output 0: shape [1, 3], expected [4, 3]"),
+        (lambda x, factor: (x * x * factor).double(), "wrong: case 'some', output 0: dtype"),
+        (lambda x, factor: (x * x * factor).detach(), "wrong: case 'some': 1 outputs and gradients, expected 2"),
+        (Square.apply, "wrong: case 'some', gradient of argument 0: off by"),
+        (lambda x, factor: labour(labour(x)).square() * factor, "right, but "),
+        (broken, "raised OSError: the driver is gone"),
+        (Kernel(quick, covers=lambda x, factor: False), "does not cover float32"),
+        (Kernel(lambda x, factor: (quick(x, factor), ()), broken), "raised OSError: the driver is gone"),
+    ],
+    ids=["wrong", "nan", "shape", "dtype", "no gradient", "wrong gradient", "slower", "raises", "covers", "backward"],
+)
+def test_a_kernel_that_is_not_right_or_not_faster_is_refused_with_the_reason(
+    role: Role[..., Any], tmp_path: pathlib.Path, kernel: Any, reason: str
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outcome = choose(role, tmp_path, Fake(kernel))
+    assert outcome.chosen == "reference" and outcome.others["fake"].startswith(reason)
+    assert reason in explain()
+    assert not role.playing and not role.dropped
+
+
+def test_an_absent_or_unloadable_provider_says_why(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    absent = Fake(quick, "absent", missing=lambda device: "is not installed")
+    bad = Fake(quick, "bad", load=broken)
+    outcome = choose(role, tmp_path, absent, bad)
+    assert absent.loads == 0
+    assert outcome.others == {"absent": "is not installed", "bad": "does not load: OSError: the driver is gone"}
+
+
+def test_the_fastest_right_kernel_plays(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    slow = Fake(lambda x, factor: quick(x + 0 * sum(x + i for i in range(100)), factor), "slow")
+    outcome = choose(role, tmp_path, slow, Fake(quick))
+    assert outcome.chosen == "fake" and outcome.others["slow"].startswith("right, but")
+
+
+def test_rounding_of_a_low_precision_is_no_mistake_but_a_mistake_is(
+    role: Role[..., Any], tmp_path: pathlib.Path
+) -> None:
+    assert choose(role, tmp_path, Fake(quick), dtype=torch.bfloat16).chosen == "fake"
+    off = Fake(lambda x, factor: quick(x, factor) * 1.05)
+    assert choose(role, tmp_path / "other", off, dtype=torch.bfloat16).chosen == "reference"
+
+
+# --- playing --------------------
+
+
+def test_a_kernel_that_raises_later_is_dropped_with_one_warning(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    fake = Fake(quick)
+    choose(role, tmp_path, fake)
+    fake.kernel = Kernel(broken)
+    x = torch.randn(3)
+    with pytest.warns(RuntimeWarning, match="fake kernel for square raised OSError: the driver is gone;") as told:
+        assert torch.equal(role(x, 2.0), square(x, 2.0))
+    assert len(told) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        runs = fake.runs
+        assert torch.equal(role(x, 2.0), square(x, 2.0))
+    assert fake.runs == runs
+    assert "fake raised OSError" in explain()
+
+
+def test_a_dropped_kernel_is_not_chosen_again(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    fake = Fake(quick)
+    choose(role, tmp_path, fake)
+    with pytest.warns(RuntimeWarning):
+        role.drop("fake", OSError("gone"))
+    outcome = choose(role, tmp_path / "other", fake)
+    assert outcome.chosen == "reference" and outcome.others["fake"] == "raised OSError: gone"
+
+
+def test_a_backward_that_raises_later_gets_the_gradient_of_the_reference(
+    role: Role[..., Any], tmp_path: pathlib.Path
+) -> None:
+    works = [True]
+
+    def backward(*args: Any) -> Any:
+        return gradients(*args) if works[0] else broken()
+
+    fake = Fake(Kernel(lambda x, factor: (quick(x, factor), ()), backward))
+    assert choose(role, tmp_path, fake).chosen == "fake"
+    x = torch.randn(3, requires_grad=True)
+    for works[0] in (True, False):
+        context = warnings.catch_warnings() if works[0] else pytest.warns(RuntimeWarning, match="driver is gone")
+        out = role(x, 2.0)
+        with context:
+            (gradient,) = torch.autograd.grad(out.sum(), x)
+        assert largest(gradient - 4 * x) <= 1e-6
+    assert "fake" in role.dropped and not role.playing
+
+
+def test_the_reference_answers_calls_that_a_kernel_does_not_cover(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    fake = Fake(Kernel(quick, covers=lambda x, factor: x.dim() == 2))
+    choose(role, tmp_path, fake)
+    runs, x = fake.runs, torch.randn(3)
+    assert torch.equal(role(x, 2.0), square(x, 2.0))
+    assert fake.runs == runs and "fake" not in role.dropped
+
+
+# --- compiled callers --------------------
+
+
+def test_without_kernels_a_compiler_sees_the_reference_whole() -> None:
+    def caller(x: Tensor) -> Tensor:
+        return role_(x, 2.0) + 1
+
+    role_ = Role("square", quick, cases)
+    x = torch.randn(3)
+    assert torch.equal(torch.compile(caller, backend="eager", fullgraph=True)(x), quick(x, 2.0) + 1)
+
+
+@pytest.mark.parametrize("is_fusible", [True, False])
+def test_compiled_code_calls_a_kernel_unless_the_compiler_fuses_the_role(
+    tmp_path: pathlib.Path, is_fusible: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "OUTCOMES", {})
+    role_, fake = Role("square", square, cases, is_fusible), Fake(quick)
+    choose(role_, tmp_path, fake)
+
+    def caller(x: Tensor) -> Tensor:
+        return role_(x + 1, 2.0) + 1
+
+    runs, x = fake.runs, torch.randn(3)
+    assert largest(torch.compile(caller, backend="eager")(x) - caller(x)) <= 1e-6
+    assert fake.runs - runs == (1 if is_fusible else 2)  # the plain call is one of them
+
+
+# --- what is kept --------------------
+
+
+def test_what_was_found_out_is_kept(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    first, again = Fake(quick), Fake(quick)
+    chosen = choose(role, tmp_path, first)
+    assert choose(role, tmp_path, again) == chosen
+    assert again.runs == 0 and role.playing
+    refused = Fake(quick, "fake", version=lambda: "2")
+    choose(role, tmp_path, refused)
+    assert refused.runs > 0, "another version is tried anew"
+    assert len(json.loads((tmp_path / selection.FILE).read_text())) == 2
+
+
+def test_a_kept_refusal_stays_one(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    refused = choose(role, tmp_path, Fake(broken))
+    again = Fake(quick)
+    assert choose(role, tmp_path, again) == refused
+    assert again.loads == 0
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a": 1}', "{"])
+def test_a_damaged_file_is_as_good_as_none(role: Role[..., Any], tmp_path: pathlib.Path, content: str) -> None:
+    (tmp_path / selection.FILE).write_text(content)
+    assert choose(role, tmp_path, Fake(quick)).chosen == "fake"
+
+
+def test_a_folder_that_cannot_be_written_is_no_obstacle(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert choose(role, tmp_path / "file", Fake(quick)).chosen == "fake"
+
+
+def test_without_kernels_nothing_is_tried_and_nothing_is_written(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+    outcome = choose(role, tmp_path)
+    assert (outcome.chosen, list(tmp_path.iterdir())) == ("reference", [])
+    assert "there is no kernel for this device" in explain()
+
+
+# --- the roles of the model --------------------
+
+
+def test_the_roles_of_the_model_have_names_of_their_own() -> None:
+    assert len({r.name for r in ROLES}) == len(ROLES) == 14
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("role", ROLES, ids=lambda r: r.name)
+def test_every_role_passes_its_own_cases_and_notices_a_mistake(role: Role[..., Any], dtype: torch.dtype) -> None:
+    small = role.cases(Draw(CPU, dtype))
+    assert small and check(role.reference, role.reference, small) is None
+
+    def spoiled(*args: Any) -> Any:
+        out = role.reference(*args)
+        whole = out if isinstance(out, tuple | list) else (out,)
+        first = whole[0][0] if isinstance(whole[0], list) else whole[0]
+        bad = ~first if first.dtype == torch.bool else first + 1
+        return type(whole)((bad, *whole[1:])) if isinstance(out, tuple | list) else bad
+
+    assert check(spoiled, role.reference, small) is not None
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda r: r.name)
+def test_trying_a_role_leaves_its_cases_as_they_are(role: Role[..., Any]) -> None:
+    small = role.cases(Draw(CPU, torch.float32))
+    before = [t.clone() for c in small for t in c.arguments if isinstance(t, Tensor)]
+    check(role.reference, role.reference, small)
+    after = [t for c in small for t in c.arguments if isinstance(t, Tensor)]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@torch.no_grad()
+def test_told_how_much_a_query_reads_the_model_calls_sparse_attention_with_a_true_limit(
+    monkeypatch: pytest.MonkeyPatch, rng: Any
+) -> None:
+    model = random_model(small_config(), seed=1)
+    document = pack([[[text(rng, 40), noisy(rng), noisy(rng), clean(rng), text(rng, 13)]]])
+    usual = model(document)
+    plan, seen = transformer.plan, []
+
+    def told(*args: Any) -> Any:
+        layout = plan(*args)
+        return replace(layout, groups=tuple(replace(g, most_raw=int(g.raw.sum(-1).max())) for g in layout.groups))
+
+    def watched(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> Tensor:
+        seen.append((int(mask.sum(-1).max()), limit, keys.shape[1]))
+        return sparse_attention.reference(query, keys, mask, sink, limit)
+
+    monkeypatch.setattr(transformer, "plan", told)
+    monkeypatch.setattr("sancai.model.attention.sparse_attention", watched)
+    out = model(document)
+    assert torch.equal(out.hidden, usual.hidden) and torch.equal(out.prediction, usual.prediction)
+    assert len(seen) == 2 * 3, "two CSA layers, three groups of queries"
+    assert all(read <= limit < count for read, limit, count in seen)

@@ -7,6 +7,7 @@ number of its operators: that is what calling an operator costs in this code.
 
 import dataclasses
 import json
+import os
 import pathlib
 import time
 from collections.abc import Callable

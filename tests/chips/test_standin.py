@@ -7,8 +7,9 @@ import pytest
 
 from chips import scan
 from chips.standin import bugs
-from chips.standin.golden import DTYPES, lane
+from chips.standin.golden import CHIPS, DTYPES, lane
 
+each_chip = pytest.mark.parametrize("chip", CHIPS)
 VENDOR_BUGS = {"vendor_method", "vendor_device", "vendor_module"}
 """Refused on a build of PyTorch for CPUs anyway; it is the source scan that must see them."""
 MADE = {"text": 4, "thought": 2, "picture": 1, "film": 2}
@@ -21,6 +22,7 @@ def report(chip: str, dtype: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return both["cpu"], both["device"]
 
 
+@each_chip
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_losses_and_weights_are_those_of_the_cpu_bit_by_bit(chip: str, dtype: str) -> None:
     cpu, device = (r["training"] for r in report(chip, dtype))
@@ -30,6 +32,7 @@ def test_losses_and_weights_are_those_of_the_cpu_bit_by_bit(chip: str, dtype: st
     assert {"loss/flow", "loss/text", "loss/mtp", "loss/balance", "loss/indexer"} <= set(cpu["reports"][1])
 
 
+@each_chip
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_text_pictures_and_film_are_those_of_the_cpu_bit_by_bit(chip: str, dtype: str) -> None:
     cpu, device = (r["generation"] for r in report(chip, dtype))
@@ -37,6 +40,7 @@ def test_text_pictures_and_film_are_those_of_the_cpu_bit_by_bit(chip: str, dtype
     assert cpu["text"][0] and cpu["picture"][2] == 64 * 64 * 4 and cpu["film"][2] == 3 * 64 * 64 * 4
 
 
+@each_chip
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_step_reads_once_and_generation_once_a_token_or_block(chip: str, dtype: str) -> None:
     cpu, device = report(chip, dtype)

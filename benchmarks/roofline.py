@@ -1,4 +1,4 @@
-"""How near the cost model comes on this machine: predicted against measured decode, prefill and denoise.
+"""How near the cost model comes on this machine: predicted against measured decode, prefill, denoise and training.
 
     python benchmarks/roofline.py [--out benchmarks/results/roofline.json]
 
@@ -14,11 +14,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from sancai import __version__
 from sancai.device.platform import Platform, current
 from sancai.estimate import Calibration, Formats, Load, Work, calibrate, way_of
 from sancai.estimate.calibration import best_seconds
+from sancai.estimate.operator import with_backward
 from sancai.estimate.rates import total_seconds
 from sancai.model import ModelConfig, Transformer, VisualConfig
 from sancai.sequence import Block, Text, pack
@@ -69,21 +71,32 @@ class Subject:
         block = Block(latents=latents, times=[0], sigma=0.5)
         self.model(pack([[[block]]], self.cache.cursors), self.cache)
 
-    def row(self, load: Load, run: Callable[[], None]) -> dict[str, float]:
+    @torch.enable_grad()
+    def train(self) -> None:
+        """Read a prompt, score all of it, and make gradients."""
+        self.model.requires_grad_(True)
+        hidden = self.model(pack([[[self.text(PROMPT)]]])).hidden[0]
+        targets = torch.zeros(PROMPT, dtype=torch.int64, device=hidden.device)
+        F.cross_entropy(self.model.logits(hidden), targets).backward()
+        self.model.requires_grad_(False)
+
+    def row(self, load: Load, run: Callable[[], None], has_backward: bool = False) -> dict[str, float]:
         """Return predicted and measured seconds of a pass."""
-        predicted = total_seconds(self.rates, self.work.forward(load))
+        operators = self.work.forward(load)
+        predicted = total_seconds(self.rates, with_backward(operators) if has_backward else operators)
         measured = best_seconds(self.platform, run, least=0.5)
         return {"predicted_seconds": predicted, "measured_seconds": measured, "ratio": predicted / measured}
 
 
 def rows(config: ModelConfig, platform: Platform, calibration: Calibration) -> dict[str, dict[str, float]]:
-    """Return the comparison of the three passes."""
+    """Return the comparison of all passes."""
     subject = Subject(config, platform, calibration)
     tokens = SIDE * SIDE
     return {
         "decode": subject.row(Load(text=1, context=CONTEXT, scored=1, keeps_cache=True), subject.decode),
         "prefill": subject.row(Load(text=PROMPT, scored=1, keeps_cache=True), subject.prefill),
         "denoise": subject.row(Load(noisy=tokens, frame_tokens=tokens, context=CONTEXT), subject.denoise),
+        "train": subject.row(Load(text=PROMPT, scored=PROMPT), subject.train, has_backward=True),
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,7 @@ from sancai.estimate.report import amount, number_words, span_words
 from sancai.estimate.subject import FP4, FP8, find_subject
 from sancai.estimate.work import touched
 from sancai.model import Cache, Transformer
+from sancai.ops.quantisation import quantise_fp4, quantise_fp8, unpack
 from sancai.sequence import pack
 
 RATES = MeasuredRates(
@@ -96,6 +98,16 @@ def test_a_large_batch_reads_every_weight_once() -> None:
     )
     scores = 2 * c.vocab_size * c.hidden_size  # read in fp32, stored in bf16
     assert moved - scores == pytest.approx(subject.weight_bytes - outside, rel=0.02)
+
+
+@pytest.mark.parametrize(("quantise", "stored"), [(quantise_fp8, FP8), (quantise_fp4, FP4)])
+def test_unpacking_weights_moves_what_the_formula_says(quantise: Callable[..., tuple], stored: float) -> None:
+    numbers, scales = quantise(torch.randn(512, 512))
+    with Trace("cpu") as trace:
+        unpack(numbers, scales, torch.bfloat16)
+    moved, launches = Work(small_config(), "host", Formats(math=2)).casting(stored, 2.0)
+    assert moved == pytest.approx(trace.bytes_moved / 512**2, rel=0.15)
+    assert launches == pytest.approx(trace.launches, abs=1)
 
 
 def test_experts_touched() -> None:

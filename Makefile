@@ -22,7 +22,7 @@ help:
 	@echo "make test-kernels  kernels in Triton's interpreter and compilers, minutes"
 	@echo "make format  format the code"
 	@echo "make size    lines of files and functions"
-	@echo "make golden  rewrite the list of kernels that the Ascend rehearsal launches; WHERE=1 tells what is read back"
+	@echo "make golden  rewrite the lists of operators and kernels in tests/chips; WHERE=1 tells what is read back"
 	@echo "make clean   remove .venv and caches"
 
 demo: setup
@@ -47,6 +47,7 @@ format: setup-dev
 
 golden: setup-dev $(VENV)/.rehearsal
 	@PYTHONPATH=src:tests:. $(BIN)/python -m chips.rehearsal $(if $(WHERE),--where)
+	@PYTHONPATH=src:tests $(BIN)/python -m chips.standin.golden
 
 size:
 	@$(PYTHON) scripts/size.py

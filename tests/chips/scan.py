@@ -41,7 +41,7 @@ LACKING = {
 FILLS = {"masked_fill", "masked_fill_", "where", "full", "full_like", "new_full", "fill_"}
 WRITERS = {"save", "save_file"}
 VENDOR_WORDS = {"cuda", "npu", "mlu", "musa", "gcu"}
-OURS = {"packed", "self.packed", "batch", "w"}
+OURS = {"packed", "self.packed", "batch", "part", "w"}
 """Receivers whose `.to(device)` is a method of ours, which crosses by `to_device`."""
 
 TABLES = {"layout.ropes", "self.layout.ropes"}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from sancai.device.detect import detect, reasons_against
+from sancai.device.host import to_device, to_host
 from sancai.device.platform import Platform, device_memory
 from sancai.doctor.finding import Finding
 
@@ -43,9 +44,12 @@ def tensors(here: Platform) -> Iterator[Finding]:
 def _product(device: torch.device, name: str) -> str | None:
     """Return what is wrong with a product in one number format."""
     generator = torch.Generator().manual_seed(1)
-    a, b = (torch.randn(64, 64, generator=generator).to(getattr(torch, name)) for _ in range(2))
+    a, b = (
+        torch.randn(64, 64, generator=generator, device="cpu", dtype=torch.float32).to(getattr(torch, name))
+        for _ in range(2)
+    )
     try:
-        got = (a.to(device) @ b.to(device)).to("cpu").float()
+        got = to_host(to_device(a, device) @ to_device(b, device)).float()
     except (RuntimeError, NotImplementedError) as error:
         return str(error).splitlines()[0]
     off = float((got - a.float() @ b.float()).abs().max() / 8)

@@ -164,7 +164,7 @@ def _run(case: Case, device: torch.device, dtype: str) -> list[Tensor]:
     generator = torch.Generator().manual_seed(len(case.name))
     inputs = []
     for shape in case.shapes:
-        made = torch.randn(shape, generator=generator, dtype=torch.float32).to(getattr(torch, dtype))
+        made = torch.randn(shape, generator=generator, device="cpu", dtype=torch.float32).to(getattr(torch, dtype))
         inputs.append(to_device(made, device).requires_grad_())
     out = case.function(*inputs)
     weight = torch.linspace(-1, 1, out.numel(), device="cpu", dtype=torch.float32).view(out.shape).to(out.dtype)

@@ -1,6 +1,6 @@
 """The golden files of operators: what one training step and one round of generation reach on each chip.
 
-    PYTHONPATH=src:tests python -m chips.standin.golden
+    make golden
 
 writes them anew.  Do so after judging every operator that is new: the table of each chip has it (the run
 refuses what a table lacks), it is fast there, and it takes the number formats it gets.
@@ -17,7 +17,7 @@ from typing import Any
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "golden"
 CHIPS = ("ascend", "cambricon", "moore_threads", "metax")
-COMMAND = "PYTHONPATH=src:tests python -m chips.standin.golden"
+COMMAND = "make golden"
 DTYPES = ("float32", "bfloat16")
 
 

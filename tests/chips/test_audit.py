@@ -1,14 +1,16 @@
 """Every operator that our training and generation reach: in each chip's table, and judged."""
 
+import pathlib
 import re
 
 import pytest
 import torch
 
 from chips.standin.golden import CHIPS, COMMAND, golden, lane, summary
-from chips.standin.rules import PLUMBING
-from chips.tables import FOLDER, about, operators
 from sancai.device import chips
+from sancai.device import operators as records
+from sancai.device.operators import PLUMBING, about, audit, operators
+from sancai.device.operators import TABLES as FOLDER
 
 each_chip = pytest.mark.parametrize("chip", CHIPS)
 TABLES = sorted(p.stem for p in FOLDER.glob("*.json"))
@@ -20,6 +22,21 @@ def test_no_operator_is_missing(chip: str) -> None:
     reached = {n for work, names in summary(lane("work", chip)).items() if work != "torch" for n in names}
     assert len(reached) > 100
     assert sorted(reached - table - PLUMBING) == []
+
+
+@each_chip
+def test_doctor_tells_the_same(chip: str) -> None:
+    table = str(chips()[chip].operator_table)
+    found = audit(chip, table)
+    assert found.missing == () and found.about == about(table) and len(found.reached) == 4
+    assert audit(chip, "cambricon").missing == (), "the smallest table has all of it too"
+
+
+def test_an_operator_that_a_table_lacks_is_told(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "REACHED", tmp_path)
+    (tmp_path / "ascend.json").write_text('{"torch": "2.13.0", "training float32": {"mm": 3, "_int_mm": 2, "view": 9}}')
+    found = audit("ascend", "ascend")
+    assert found.missing == ("_int_mm",) and found.reached == {"training float32": (3, 14)}
 
 
 @each_chip

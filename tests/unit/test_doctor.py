@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import os
+import types
 
 import pytest
 
 from sancai import device, doctor
 from sancai.cli import main
 from sancai.device.platform import current
-from sancai.doctor import children, installation, numerics, operators, report, training
+from sancai.doctor import children, installation, numerics, operators, report, speed, training
 from sancai.doctor.finding import Finding, worst
 from sancai.errors import RequestError
 from sancai.ops import norm
@@ -173,6 +174,21 @@ def test_training_gives_the_stored_losses(monkeypatch):
     assert finding.state == "bad" and "3.00% from the stored ones (step 19)" in finding.told
 
 
+def test_kernels_and_speed_are_told(monkeypatch):
+    rates = types.SimpleNamespace(
+        products=types.SimpleNamespace(values=((1e9, 2e12),)), traffic=types.SimpleNamespace(at=lambda *a: 3e10),
+        launch=5e-6,
+    )  # fmt: skip
+    monkeypatch.setattr(speed, "calibrate", lambda here: types.SimpleNamespace(rates=rates))
+    monkeypatch.setattr(speed, "TOKENS", 4)
+    monkeypatch.setattr(speed, "PICTURES", 1)
+    (kernels,) = speed.kernels(current("cpu"))
+    assert "plain PyTorch plays" in kernels.told and len(kernels.facts) > 10
+    measured, made = speed.speed(current("cpu"))
+    assert measured.told == "products 2,000 GFLOP/s, elementwise 30.0 GB/s, 5.0 µs a launch"
+    assert made.facts["tokens_per_second"] > 1 and made.facts["pictures_per_second"] > 0.05
+
+
 # ---- reports ---------------------------------------------------------------------------------------------------------
 
 
@@ -228,6 +244,13 @@ def test_doctor_prints_json(capsys, program):
     program("print(json.dumps({'finding': {'name': 'a', 'state': 'limited', 'told': 'b'}}))")
     assert main(["doctor", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["findings"][-1]["name"] == "a"
+
+
+@pytest.mark.parametrize(("key", "code"), [("metax", 0), ("nvidia", 0), ("enflame", 1), ("abacus", 1)])
+def test_doctor_audits_a_chip(capsys, key, code):
+    assert main(["doctor", "--audit", key]) == code
+    told = capsys.readouterr()
+    assert "missing  none" in told.out if code == 0 else "expected one of" in told.err or "no table" in told.err
 
 
 def test_doctor_compares_two_files(capsys, tmp_path):

@@ -12,10 +12,10 @@ from sancai.commands.options import give, parse, tell
 from sancai.errors import RequestError
 from sancai.media import check_writable
 
-QUICK = ("devices", "tensors", "memory", "fallback", "layers", "drawing")
+QUICK = ("devices", "tensors", "memory", "fallback", "kernels", "layers", "drawing")
 ACCEPT = (
-    "devices", "tensors", "memory", "fallback", "operators", "layers", "drawing", "training", "pictures",
-    "collectives",
+    "devices", "tensors", "memory", "fallback", "kernels", "operators", "layers", "drawing", "speed", "training",
+    "pictures", "collectives",
 )  # fmt: skip
 QUICK_SECONDS, ACCEPT_SECONDS = 120, 1800
 MARKS = {"good": "ok", "limited": "note", "bad": "BAD"}
@@ -40,6 +40,8 @@ class DoctorOptions:
     """File that --accept writes."""
     compare: tuple[pathlib.Path, ...] = ()
     """Two reports of --accept: tell how the second differs."""
+    audit: str | None = None
+    """A chip: tell whether its PyTorch has every operator that training and generation reach, by its maker's table."""
     model: str | None = None
     """`tiny`, a model folder, or a released one: `v4-flash`, `v4-flash-base`, `v4-pro`, `v4-pro-base`."""
     chips: str | None = None
@@ -65,6 +67,8 @@ def run(arguments: list[str]) -> int:
     options = parse("doctor", DoctorOptions, arguments)
     if options.compare:
         return _compare(options.compare)
+    if options.audit is not None:
+        return _audit(options.audit)
     fit.check(options)
     if options.model is None:
         return _here(options)
@@ -103,6 +107,26 @@ def _show(finding: Any) -> None:
 
 def _silent(finding: Any) -> None:
     """Print nothing."""
+
+
+def _audit(key: str) -> int:
+    """Compare what our code reaches with a chip's published table of operators."""
+    from sancai.device import chips
+    from sancai.device.operators import audit
+
+    if key not in chips():
+        raise RequestError(f"no chip {key!r}; expected one of {', '.join(sorted(chips()))}")
+    chip = chips()[key]
+    if chip.operator_table is None:
+        raise RequestError(f"no table of operators is published for {chip.title}; docs/chips.md tells what is known")
+    found = audit(key, chip.operator_table)
+    about = found.about
+    give(f"table    {about['chip']}: {about['count']} operators ({about['date']}, torch {about['torch']})")
+    give(f"source   {about['source']}")
+    for work, (names, calls) in found.reached.items():
+        give(f"reaches  {work}: {names} operators, {calls:,} calls in a small step")
+    give(f"missing  {', '.join(found.missing) or 'none'}")
+    return 2 if found.missing else 0
 
 
 def _compare(paths: tuple[pathlib.Path, ...]) -> int:

@@ -21,7 +21,7 @@ CHECKS = {
     "fallback": "sancai.doctor.basics", "collectives": "sancai.doctor.basics",
     "operators": "sancai.doctor.operators",
     "layers": "sancai.doctor.numerics", "training": "sancai.doctor.training", "pictures": "sancai.doctor.numerics",
-    "drawing": "sancai.doctor.basics",
+    "drawing": "sancai.doctor.basics", "kernels": "sancai.doctor.speed", "speed": "sancai.doctor.speed",
 }  # fmt: skip
 """Which module holds each check, a function of the same name."""
 

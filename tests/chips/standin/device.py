@@ -19,9 +19,10 @@ from torch._C import DispatchKey
 from torch.utils import backend_registration
 from torch.utils._pytree import tree_map
 
-from chips.standin.rules import DYNAMIC, EMPTY, INDEXED, PLUMBING, RANGES, READS, SAME, WHOLE
+from chips.standin.rules import DYNAMIC, EMPTY, INDEXED, RANGES, READS, SAME, WHOLE
 from sancai.device.chip import Chip
 from sancai.device.host import is_crossing
+from sancai.device.operators import PLUMBING
 
 COMPOSITES = (
     DispatchKey.CompositeExplicitAutograd,

@@ -14,8 +14,9 @@ import sys
 from functools import lru_cache
 from typing import Any
 
+from sancai.device.operators import REACHED
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-FOLDER = pathlib.Path(__file__).resolve().parents[1] / "golden"
 CHIPS = ("ascend", "cambricon", "moore_threads", "metax")
 COMMAND = "make golden"
 DTYPES = ("float32", "bfloat16")
@@ -43,15 +44,15 @@ def summary(report: dict[str, Any]) -> dict[str, Any]:
 
 def golden(chip: str) -> dict[str, Any]:
     """Return the golden file of a chip."""
-    return json.loads((FOLDER / f"{chip}.json").read_text("utf-8"))
+    return json.loads((REACHED / f"{chip}.json").read_text("utf-8"))
 
 
 def main() -> None:
     """Write all golden files."""
     for chip in CHIPS:
         report = lane("work", chip)
-        FOLDER.mkdir(exist_ok=True)
-        (FOLDER / f"{chip}.json").write_text(json.dumps(summary(report), indent=1) + "\n", "utf-8")
+        REACHED.mkdir(exist_ok=True)
+        (REACHED / f"{chip}.json").write_text(json.dumps(summary(report), indent=1) + "\n", "utf-8")
         counts = {work: len(names) for work, names in summary(report).items() if work != "torch"}
         print(chip, counts, f"{report['seconds'][0]:.1f} s")
 

@@ -24,11 +24,11 @@ import numpy as np
 import torch
 
 from chips.standin.device import StandIn, install
-from chips.tables import operators
 from sancai.checkpoint import load_model
 from sancai.device import Chip, chips
 from sancai.device import registry as registry_module
 from sancai.device.host import counted
+from sancai.device.operators import operators
 from sancai.device.platform import current
 from sancai.engine import Clip, Engine, Request, TextDelta, ThinkingDelta
 from sancai.model import ModelConfig, Transformer, VisualConfig

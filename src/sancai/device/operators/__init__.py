@@ -1,0 +1,97 @@
+"""Operators: those that each maker's PyTorch has, by its published table, and those that our code reaches.
+
+Tables are facts with their source and licence.  The lists of what training and generation reach are written by the
+stand-in of `tests/chips` (`make golden`), by kind of work and number format, name → count.
+"""
+
+import json
+import pathlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+FOLDER = pathlib.Path(__file__).parent
+TABLES, REACHED = FOLDER / "tables", FOLDER / "reached"
+PLUMBING = frozenset(
+    {
+        # memory and copies: no table of a maker is complete here, and no device works without them
+        "empty.memory_format", "empty_strided", "empty_like", "new_empty", "new_empty_strided", "_to_copy", "copy_",
+        "clone",
+        # views: nothing is computed
+        "view", "_unsafe_view", "_reshape_alias", "as_strided", "alias", "detach", "expand", "permute", "transpose.int",
+        "t", "select.int", "slice.Tensor", "split.Tensor", "split_with_sizes", "squeeze", "squeeze.dim",
+        "squeeze.dims", "unsqueeze", "unbind.int", "unfold", "diagonal", "view.dtype", "lift_fresh",
+        # convolution: the name under which PyTorch asks a device outside its tree
+        "convolution_overrideable", "convolution_backward_overrideable",
+    }
+)  # fmt: skip
+"""Operators that the slot needs whatever a table says."""
+
+SAME = {"convolution": "convolution_overrideable", "convolution_backward": "convolution_backward_overrideable"}
+"""Whole operators and the name under which a device outside PyTorch's tree supplies them."""
+
+EMPTY = frozenset({"empty_like", "new_empty", "new_empty_strided"})
+"""Operators whose result nobody has written yet."""
+
+WHOLE = frozenset({"silu_backward", "mish_backward"})
+"""Operators that PyTorch takes apart before they reach a device, unless the device has registered its own."""
+
+RANGES = ("arange", "arange.start", "arange.start_step")
+
+READS = frozenset({"_local_scalar_dense", "item", "equal", "is_nonzero", "allclose", "_assert_async"})
+"""Operators that make the host wait for a value."""
+
+DYNAMIC = frozenset(
+    {
+        "nonzero", "masked_select", "unique_dim", "unique_consecutive", "unique_dim_consecutive", "_unique", "_unique2",
+        "repeat_interleave.Tensor", "bincount", "histc", "argwhere",
+    }
+)  # fmt: skip
+"""Operators whose result's shape depends on values."""
+
+INDEXED = frozenset(
+    {"index.Tensor", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index.Tensor", "index.Tensor_out"}
+)
+"""Operators that a boolean tensor among the indices turns into dynamic ones."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a chip's table says of our code.
+
+    reached: kinds of work → number of operators and of calls.  missing: operators that the table lacks.
+    """
+
+    about: dict[str, str | int]
+    reached: dict[str, tuple[int, int]]
+    missing: tuple[str, ...]
+
+
+@lru_cache
+def operators(table: str) -> frozenset[str]:
+    """Return the names (`add.Tensor`, `abs`) of a table."""
+    return frozenset(" ".join(json.loads((TABLES / f"{table}.json").read_text("utf-8"))["operators"]).split())
+
+
+def about(table: str) -> dict[str, str | int]:
+    """Return where a table comes from."""
+    return dict(json.loads((TABLES / f"{table}.json").read_text("utf-8"))["about"])
+
+
+def reached(chip: str) -> dict[str, dict[str, int]]:
+    """Return what our code reaches on a chip; for a chip without a list of its own, what it reaches on any."""
+    path = REACHED / f"{chip}.json"
+    files = [path] if path.is_file() else sorted(REACHED.glob("*.json"))
+    out: dict[str, dict[str, int]] = {}
+    for file in files:
+        for work, names in json.loads(file.read_text("utf-8")).items():
+            if isinstance(names, dict):
+                out[work] = {**out.get(work, {}), **names}
+    return out
+
+
+def audit(chip: str, table: str) -> Audit:
+    """Compare what our code reaches with a chip's table."""
+    found, has = reached(chip), operators(table)
+    missing = {name for names in found.values() for name in names} - has - PLUMBING
+    counts = {work: (len(names), sum(names.values())) for work, names in found.items()}
+    return Audit(about(table), counts, tuple(sorted(missing)))

@@ -123,8 +123,9 @@ def _audit(key: str) -> int:
     about = found.about
     give(f"table    {about['chip']}: {about['count']} operators ({about['date']}, torch {about['torch']})")
     give(f"source   {about['source']}")
+    as_on = "" if found.listed == key else f"as on {chips()[found.listed].title}: "
     for work, (names, calls) in found.reached.items():
-        give(f"reaches  {work}: {names} operators, {calls:,} calls in a small step")
+        give(f"reaches  {as_on}{work}: {names} operators, {calls:,} calls in a small step")
     give(f"missing  {', '.join(found.missing) or 'none'}")
     return 2 if found.missing else 0
 

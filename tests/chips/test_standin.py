@@ -53,7 +53,7 @@ def test_a_step_reads_once_and_generation_once_a_token_or_block(chip: str, dtype
     assert all(c == [0, 0, 0, 0] for c in cpu["training"]["crossings"]), "on the CPU nothing crosses"
 
 
-@pytest.mark.parametrize("name", sorted(bugs.BUGS))
+@pytest.mark.parametrize("name", sorted(bugs.BUGS | bugs.MORE))
 def test_a_planted_bug_is_refused(name: str) -> None:
     told = lane("bugs", "ascend")
     if name in VENDOR_BUGS:

@@ -128,6 +128,27 @@ BUGS: dict[str, Callable[[Tensor], Tensor]] = {
     )
 }  # fmt: skip
 
+
+def scalar_on_host(x: Tensor) -> Tensor:
+    """Build a number on the host and carry it over."""
+    return x * torch.tensor(0.5, device=x.device, dtype=x.dtype)
+
+
+def masked_write(x: Tensor) -> Tensor:
+    """Write where a boolean mask says."""
+    out = x.clone()
+    out[out > 0] = out.sum()
+    return out
+
+
+def repeats(x: Tensor) -> Tensor:
+    """Repeat by counts that lie on the device."""
+    return x + x.repeat_interleave((x[0, 0] > -99).long() * 2, -1).sum()
+
+
+MORE: dict[str, Callable[[Tensor], Tensor]] = {f.__name__: f for f in (scalar_on_host, masked_write, repeats)}
+"""Cousins of those, found since."""
+
 LACKING: dict[str, Callable[[Tensor], Any]] = {
     "eigh": lambda x: torch.linalg.eigh(x @ x.T),
     "_int_mm": lambda x: torch._int_mm(x.to(torch.int8), x.to(torch.int8)),
@@ -170,7 +191,7 @@ def main(key: str) -> dict[str, Any]:
             config = train_config(device, "float32")
             object.__setattr__(config, "mixture", {"image": Share(1)})
             stepper = start(config, pathlib.Path(folder) / place).stepper
-            for name, bug in BUGS.items():
+            for name, bug in (BUGS | MORE).items():
                 report[place][name] = outcome(planted(stepper, bug))
             report[place]["none"] = outcome(planted(stepper, lambda x: x))
     matrix = torch.ones(8, 8, device=here.place, dtype=torch.float32)

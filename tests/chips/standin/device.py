@@ -160,7 +160,7 @@ class StandIn:
         def opened(value: Any) -> Any:
             if isinstance(value, DeviceTensor):
                 return value.held
-            if isinstance(value, torch.Tensor) and value.dim():
+            if isinstance(value, torch.Tensor) and value.dim():  # numbers travel with the call
                 raise RefusedError(
                     f"{name} mixes devices: one argument of shape {list(value.shape)} lies on the {value.device.type}; "
                     "name device= where it is made, or use sancai.device.host.to_device"
@@ -205,9 +205,6 @@ class StandIn:
         if isinstance(target, DeviceTensor) and isinstance(source, DeviceTensor):
             self.reached["copy_"] += 1
             target.held.copy_(source.held)
-        elif isinstance(target, DeviceTensor) and source.dim() == 0 and not is_crossing():
-            self.reached["fill_.Scalar"] += 1
-            target.held.copy_(source)
         elif not is_crossing():
             raise RefusedError("a hidden copy between host and device; use to_device or to_host of sancai.device.host")
         elif isinstance(target, DeviceTensor):

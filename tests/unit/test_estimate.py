@@ -30,7 +30,8 @@ from sancai.sequence import pack
 
 RATES = MeasuredRates(
     products=Grid((1, 100), (10, 1000), ((1e9, 2e9), (4e9, 8e9))), traffic=Grid((1,), (1000, 10**6), ((1e9, 1e10),)),
-    streams=Grid((1,), (1000,), ((1e9,),)), launch=1e-5, chained=1e-6,
+    streams=Grid((1,), (1000,), ((1e9,),)), scores=Grid((1,), (1000,), ((1e9,),)),
+    launch=1e-5, chained=1e-6,
 )  # fmt: skip
 
 
@@ -298,15 +299,18 @@ def test_a_machine_is_measured_once(tmp_path: pathlib.Path, monkeypatch: pytest.
 
 def test_measuring_gives_rates_that_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
-        "ROWS": (1, 16), "WIDTHS": (32, 64), "TRAFFIC": (2**10, 2**14), "TOKENS": (2, 8), "POOL": 2**14,
-        "LEAST_SECONDS": 0.001,
+        "ROWS": (1, 16), "WIDTHS": (32, 64), "TRAFFIC": (2**10, 2**14), "TOKENS": (2, 8), "QUERIES": (1, 4),
+        "POOL": 2**14, "LEAST_SECONDS": 0.001,
     }.items():  # fmt: skip
         monkeypatch.setattr(calibration, name, value)
     found = calibration.calibrate(current("cpu"))
     rates = found.rates
     assert found.threads == torch.get_num_threads() and not rates.overlaps
     assert all(
-        rate > 0 for grid in (rates.products, rates.traffic, rates.streams) for row in grid.values for rate in row
+        rate > 0
+        for grid in (rates.products, rates.traffic, rates.streams, rates.scores)
+        for row in grid.values
+        for rate in row
     )
     assert 1e-8 < rates.chained < 1e-2 and 1e-8 < rates.launch < 1e-2
     assert total_seconds(rates, Work(small_config(), "host", Formats()).forward(Load(text=1, scored=1))) > 0

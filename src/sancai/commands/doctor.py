@@ -1,7 +1,5 @@
 """`sancai doctor`: what this machine can do, and how a model would do on some chips."""
 
-import contextlib
-import os
 import platform
 import sys
 from dataclasses import dataclass
@@ -12,7 +10,6 @@ from sancai.errors import RequestError
 
 if TYPE_CHECKING:
     from sancai.device import Machine
-    from sancai.device.platform import Platform
     from sancai.estimate import Question, Subject, Training
 
 LENGTHS = (4096, 32768, 131072, 1048576)
@@ -99,10 +96,7 @@ def _about(name: str, options: DoctorOptions) -> None:
     from sancai.device import parse_machine
     from sancai.estimate import Question, Training, find_subject
 
-    try:
-        machine = parse_machine(options.chips) if options.chips not in (None, HERE) else None
-    except RequestError as error:
-        raise RequestError(f"{error}, or {HERE}") from error
+    machine = parse_machine(options.chips) if options.chips not in (None, HERE) else None
     subject = find_subject(str(MODELS / SHIPPED) if name == SHIPPED else name)
     question = Question(
         context=options.context, prompt=options.context, batch=options.batch, side=_side(subject, options.side),
@@ -180,22 +174,7 @@ def _tell_here(subject: "Subject", question: "Question", training: "Training") -
     from sancai.estimate import assumption_lines, calibrated, here_lines, here_run, speed_lines, way_of
 
     here = current()
-    memory = _memory_bytes(here)
-    if memory and subject.weight_bytes > memory * HEADROOM:
-        give(f"fits     no: this machine has {memory / 1e9:,.1f} GB; what follows is as if it did")
     calibration = calibrated(here)
     runs = here_run(subject, calibration, way_of(here), question)
     for line in (*here_lines(calibration), *speed_lines(subject, runs, training, 1), *assumption_lines(subject, runs)):
         give(line)
-
-
-def _memory_bytes(here: "Platform") -> int:
-    """Return the memory of the device, or of this machine; 0 where nobody tells."""
-    from sancai.device.platform import device_memory
-
-    told = device_memory(here)
-    if told is not None:
-        return told[1]
-    with contextlib.suppress(ValueError, OSError, AttributeError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 0

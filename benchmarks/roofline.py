@@ -7,6 +7,7 @@ not depend on them, except on how evenly the router spreads tokens.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import platform as machine_platform
@@ -113,11 +114,8 @@ def main() -> None:
     found = rows(mid_size(), platform, calibration)
     rates = calibration.rates
     report = {
-        "sancai": __version__, "torch": torch.__version__, "threads": torch.get_num_threads(),
-        "machine": f"{machine_platform.system()} {machine_platform.machine()}", "device": calibration.device,
-        "dtype": calibration.dtype, "products": rates.products.values, "traffic": rates.traffic.values[0],
-        "streams": rates.streams.values[0], "launch_seconds": rates.launch, "chained_launch_seconds": rates.chained,
-        "passes": found,
+        "sancai": __version__, "machine": f"{machine_platform.system()} {machine_platform.machine()}",
+        "calibration": dataclasses.asdict(calibration), "passes": found,
     }  # fmt: skip
     told = f"{calibration.device}, {calibration.dtype}, {calibration.threads} threads"
     print(f"{told}, {rates.launch * 1e6:.2f} µs a launch, {rates.chained * 1e6:.2f} µs inside Sinkhorn")

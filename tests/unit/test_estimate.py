@@ -25,13 +25,14 @@ from sancai.estimate.rates import ChipRates, Grid, MeasuredRates, check_rates, t
 from sancai.estimate.report import amount, number_words, span_words
 from sancai.estimate.subject import FP4, FP8, find_subject
 from sancai.estimate.work import touched
-from sancai.model import Cache, Transformer
+from sancai.model import Cache, Experts, Transformer
 from sancai.ops.quantisation import quantise_fp4, quantise_fp8, unpack
 from sancai.sequence import pack
 
 RATES = MeasuredRates(
     products=Grid((1, 100), (10, 1000), ((1e9, 2e9), (4e9, 8e9))), traffic=Grid((1,), (1000, 10**6), ((1e9, 1e10),)),
-    streams=Grid((1,), (1000,), ((1e9,),)), launch=1e-5, chained=1e-6,
+    streams=Grid((1,), (1000,), ((1e9,),)), scores=Grid((1,), (1000,), ((1e9,),)),
+    launch=1e-5, chained=1e-6,
 )  # fmt: skip
 
 
@@ -61,8 +62,13 @@ def traced(rng: np.random.Generator) -> dict[str, tuple[Trace, Load]]:
 
 
 def traced_pass(model: Transformer, packed: object, cache: Cache | None, load: Load) -> Trace:
-    """Return the trace of one pass with its scores."""
-    with Trace("cpu") as trace:
+    """Return the trace of one pass with its scores; what routed experts do stands apart."""
+    trace = Trace("cpu")
+    for module in model.modules():
+        if isinstance(module, Experts):
+            module.register_forward_pre_hook(lambda *_: setattr(trace, "part", "experts"))
+            module.register_forward_hook(lambda *_: setattr(trace, "part", ""))
+    with trace:
         hidden = model(packed, cache).hidden
         if hidden is not None:
             model.logits(hidden[:, -load.scored :])
@@ -72,7 +78,10 @@ def traced_pass(model: Transformer, packed: object, cache: Cache | None, load: L
 @pytest.mark.parametrize("name", ["decode", "prefill", "denoise", "mixed"])
 def test_formulas_count_what_a_small_model_does(name: str, traced: dict[str, tuple[Trace, Load]]) -> None:
     trace, load = traced[name]
-    formula = totals(Work(small_config(index_topk=64), "host", Formats(math=4, weights=4, experts=4)).forward(load))
+    operators = Work(small_config(index_topk=64), "host", Formats(math=4, weights=4, experts=4)).forward(load)
+    formula = totals(operators)
+    outside = totals(o for o in operators if o.part != "experts")
+    assert outside.flops == trace.parts[""]["flops"]
     assert formula.flops == pytest.approx(trace.flops, rel=0.06)  # experts pad their rows by how the router chose
     assert formula.launches == pytest.approx(trace.launches, rel=0.06)
     assert formula.bytes == pytest.approx(trace.bytes_moved, rel=0.25)
@@ -299,15 +308,18 @@ def test_a_machine_is_measured_once(tmp_path: pathlib.Path, monkeypatch: pytest.
 
 def test_measuring_gives_rates_that_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
-        "ROWS": (1, 16), "WIDTHS": (32, 64), "TRAFFIC": (2**10, 2**14), "TOKENS": (2, 8), "POOL": 2**14,
-        "LEAST_SECONDS": 0.001,
+        "ROWS": (1, 16), "WIDTHS": (32, 64), "TRAFFIC": (2**10, 2**14), "TOKENS": (2, 8), "QUERIES": (1, 4),
+        "POOL": 2**14, "LEAST_SECONDS": 0.001,
     }.items():  # fmt: skip
         monkeypatch.setattr(calibration, name, value)
     found = calibration.calibrate(current("cpu"))
     rates = found.rates
     assert found.threads == torch.get_num_threads() and not rates.overlaps
     assert all(
-        rate > 0 for grid in (rates.products, rates.traffic, rates.streams) for row in grid.values for rate in row
+        rate > 0
+        for grid in (rates.products, rates.traffic, rates.streams, rates.scores)
+        for row in grid.values
+        for rate in row
     )
     assert 1e-8 < rates.chained < 1e-2 and 1e-8 < rates.launch < 1e-2
     assert total_seconds(rates, Work(small_config(), "host", Formats()).forward(Load(text=1, scored=1))) > 0

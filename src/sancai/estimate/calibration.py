@@ -1,11 +1,12 @@
 """What this machine really reaches: measured once in half a minute, kept in the user's cache folder.
 
-Products are measured with weights that come from memory, as in a model, and traffic with elementwise work of
-several sizes.  A launch is the time of a decoding step of a model too small to compute anything, over the
+Products, elementwise work and the mixing of streams are measured at several sizes, with inputs that come from
+memory, as in a model.  A launch is the time of a decoding step of a model too small to compute anything, over the
 number of its operators: that is what calling an operator costs in this code.
 """
 
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ from sancai.estimate.operator import totals
 from sancai.estimate.rates import CHAINED, Grid, MeasuredRates
 from sancai.estimate.work import Formats, Load, Way, Work
 from sancai.model import Cache, ModelConfig, Transformer
+from sancai.ops.attention import attention_products
 from sancai.ops.sinkhorn import sinkhorn
 from sancai.ops.streams import mix, weigh
 from sancai.sequence import Text, pack
@@ -31,10 +33,14 @@ from sancai.sequence import Text, pack
 ROWS = (1, 4, 16, 64, 256, 1024)
 WIDTHS = (64, 256, 1024, 2048)
 TRAFFIC = (2**12, 2**16, 2**20, 2**24, 2**27)
+ROW = 256
+"""Numbers of a row of elementwise work."""
 TOKENS, STREAMS, WIDTH = (1, 16, 128, 1024), 4, 512
 """Of the streams that are mixed."""
+QUERIES, KEYS, HEADS, HEAD_DIM = (1, 16, 128, 512), 512, 8, 64
+"""Of the attention that is measured."""
 POOL = 2**25
-"""Numbers that the weights of one measurement take together: more than caches hold."""
+"""Numbers that what is read takes together: more than caches hold, because a model reads each layer once."""
 SETTLING_BYTES = 31 * 2**20
 """Just below the largest block that the C library keeps."""
 LEAST_SECONDS, ROUNDS = 0.02, 3
@@ -70,7 +76,7 @@ class Calibration:
             if values.pop("version") != VERSION:
                 raise ValueError("it is of another version")
             rates = values.pop("rates")
-            rates |= {name: _grid(rates[name]) for name in ("products", "traffic", "streams")}
+            rates |= {name: _grid(rates[name]) for name in ("products", "traffic", "streams", "scores")}
             return Calibration(rates=MeasuredRates(**rates), **values)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CheckpointError(f"{path} is no calibration ({error}); delete it and it is measured anew") from error
@@ -96,11 +102,12 @@ def calibrate(platform: Platform) -> Calibration:
             tuple(w * w for w in WIDTHS),
             tuple(tuple(_product_rate(platform, pool, r, w) for w in WIDTHS) for r in ROWS),
         )
-        traffic = Grid((1,), TRAFFIC, (tuple(_traffic_rate(platform, size) for size in TRAFFIC),))
-        sizes, mixed = zip(*(_streams_rate(platform, tokens) for tokens in TOKENS), strict=True)
+        traffic = Grid((1,), TRAFFIC, (tuple(_traffic_rate(platform, pool, size) for size in TRAFFIC),))
+        sizes, mixed = zip(*(_streams_rate(platform, pool, tokens) for tokens in TOKENS), strict=True)
         launch, chained = _launch_seconds(platform)
-    streams = Grid((1,), sizes, (mixed,))
-    rates = MeasuredRates(products, traffic, streams, launch, chained, overlaps=platform.device.type != "cpu")
+        widths, scored = zip(*(_scores_rate(platform, products, queries) for queries in QUERIES), strict=True)
+    streams, scores = Grid((1,), sizes, (mixed,)), Grid((1,), widths, (scored,))
+    rates = MeasuredRates(products, traffic, streams, scores, launch, chained, overlaps=platform.device.type != "cpu")
     dtype = str(platform.dtype).removeprefix("torch.")
     return Calibration(platform.name, dtype, torch.get_num_threads(), torch.__version__, rates)
 
@@ -138,27 +145,19 @@ def best_seconds(platform: Platform, work: Callable[[], object], least: float = 
 
 def _product_rate(platform: Platform, pool: torch.Tensor, rows: int, width: int) -> float:
     """Return FLOPs a second of (rows, width) × (width, width), each time another weight, without the launch."""
-    weights = pool.view(-1, width, width).unbind()
+    weights = itertools.cycle(pool.view(-1, width, width).unbind())
     left = torch.randn(rows, width, device=platform.device, dtype=torch.float32).to(platform.dtype)
-    place = 0
-
-    def one() -> None:
-        nonlocal place
-        F.linear(left, weights[place])
-        place = (place + 1) % len(weights)
-
     small = left[:1, :1].contiguous()
     bare = best_seconds(platform, lambda: F.linear(small, small))
-    taken = best_seconds(platform, one)
+    taken = best_seconds(platform, lambda: F.linear(left, next(weights)))
     return 2.0 * rows * width * width / max(taken - bare, taken / 4)
 
 
-def _traffic_rate(platform: Platform, size: int) -> float:
+def _traffic_rate(platform: Platform, pool: torch.Tensor, size: int) -> float:
     """Return bytes a second of elementwise work whose launches move `size` bytes."""
-    number = torch.finfo(platform.dtype).bits // 8
-    x = torch.randn(max(size // number // 256, 1) // 2 + 1, 256, device=platform.device, dtype=torch.float32)
-    x = x.to(platform.dtype)
-    tiny = x[:1, :1].contiguous()
+    rows = max(size // pool.element_size() // ROW // 2, 1)
+    inputs = itertools.cycle(pool[: len(pool) // (rows * ROW) * rows * ROW].view(-1, rows, ROW).unbind())
+    tiny = pool[:1].view(1, 1)
 
     def chain(t: torch.Tensor) -> None:
         """Keep results alive for a while, as layers do: fresh memory costs as well."""
@@ -166,25 +165,47 @@ def _traffic_rate(platform: Platform, size: int) -> float:
         weights = squared.softmax(-1)
         torch.cat([weights, squared], -1).sum(-1)
 
-    bare, taken = best_seconds(platform, lambda: chain(tiny)), best_seconds(platform, lambda: chain(x))
-    moved = (3 + 2 + 4 + 2) * x.numel() * number
+    bare, taken = best_seconds(platform, lambda: chain(tiny)), best_seconds(platform, lambda: chain(next(inputs)))
+    moved = (3 + 2 + 4 + 2) * rows * ROW * pool.element_size()
     return moved / max(taken - bare, taken / 4)
 
 
-def _streams_rate(platform: Platform, tokens: int) -> tuple[float, float]:
+def _streams_rate(platform: Platform, pool: torch.Tensor, tokens: int) -> tuple[float, float]:
     """Return the bytes of a launch, and bytes a second, of weighing and mixing the streams of some tokens."""
-    place, number = platform.device, torch.finfo(platform.dtype).bits // 8
-    streams = torch.randn(1, tokens, STREAMS, WIDTH, device=place, dtype=torch.float32).to(platform.dtype)
-    weights = torch.rand(STREAMS, 1, tokens, device=place, dtype=torch.float32)
-    comb = torch.rand(STREAMS, STREAMS, 1, tokens, device=place, dtype=torch.float32)
+    numbers = tokens * STREAMS * WIDTH
+    inputs = itertools.cycle(pool[: len(pool) // numbers * numbers].view(-1, 1, tokens, STREAMS, WIDTH).unbind())
+    first = pool[: STREAMS * WIDTH].view(1, 1, STREAMS, WIDTH)
+    weights = torch.rand(STREAMS, 1, tokens, device=platform.device, dtype=torch.float32)
+    comb = torch.rand(STREAMS, STREAMS, 1, tokens, device=platform.device, dtype=torch.float32)
 
-    def both(kept: int) -> None:
-        some = streams[:, :kept]
-        mix(comb[..., :kept], some, weights[..., :kept], weigh(weights[..., :kept], some))
+    def both(streams: torch.Tensor) -> None:
+        count = streams.shape[1]
+        mix(comb[..., :count], streams, weights[..., :count], weigh(weights[..., :count], streams))
 
-    bare, taken = best_seconds(platform, lambda: both(1)), best_seconds(platform, lambda: both(tokens))
-    moved = tokens * WIDTH * number * (7 * STREAMS + 3)
+    bare, taken = best_seconds(platform, lambda: both(first)), best_seconds(platform, lambda: both(next(inputs)))
+    moved = tokens * WIDTH * pool.element_size() * (7 * STREAMS + 3)
     return moved / 5, moved / max(taken - bare, taken / 4)
+
+
+def _scores_rate(platform: Platform, products: Grid, queries: int) -> tuple[float, float]:
+    """Return the bytes of a launch, and bytes a second, of attention without its products."""
+    number = torch.finfo(platform.dtype).bits // 8
+    config = ModelConfig(num_attention_heads=HEADS, head_dim=HEAD_DIM, sliding_window=KEYS, qk_rope_head_dim=8)
+    work = Work(config, way_of(platform), Formats(math=number))
+    load = Load(text=queries, context=KEYS - queries)
+    listed = [o for o in work.reading(load, queries, 0, 0) if o.kind != "vector"]
+    between = totals(o for o in listed if o.kind == "scores")
+    multiplied = sum(o.flops / products.at(o.rows, o.weights) for o in listed if o.kind == "matrix")
+
+    def made(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, device=platform.device, dtype=torch.float32).to(platform.dtype)
+
+    keys, sink = made(1, KEYS, HEAD_DIM), torch.zeros(HEADS, device=platform.device, dtype=torch.float32)
+    mask = torch.ones(1, queries, KEYS, device=platform.device, dtype=torch.bool)
+    query, one = made(1, queries, HEADS, HEAD_DIM), made(1, 1, 1, HEAD_DIM)
+    bare = best_seconds(platform, lambda: attention_products(one, keys[:, :1], mask[:, :1, :1], sink[:1]))
+    taken = best_seconds(platform, lambda: attention_products(query, keys, mask, sink))
+    return between.bytes / between.launches, between.bytes / max(taken - bare - multiplied, taken / 10)
 
 
 SMALLEST = ModelConfig(

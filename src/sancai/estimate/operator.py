@@ -4,15 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["matrix", "vector", "streams"]
+Kind = Literal["matrix", "vector", "streams", "scores"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
     """Equal launches of one part of a model.
 
-    part: which part.  kind: matrix products, the mixing of residual streams (products of 4 × 4 numbers), or
-    elementwise work.  flops, bytes: of all launches together.
+    part: which part.  kind: matrix products, the mixing of residual streams (products of 4 × 4 numbers), what
+    happens to attention's scores between its products, or other elementwise work.
+    flops, bytes: of all launches together.
     cast: those of the bytes that bring weights from their stored format into that of the arithmetic.
     rows, weights: of one matrix product, its rows and the numbers in its second matrix.
     backward: how much arithmetic the backward pass adds, in forward passes; 0 where nothing flows back.

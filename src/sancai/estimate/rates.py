@@ -137,7 +137,8 @@ class MeasuredRates:
     """Rates of this machine.
 
     products: FLOPs a second by rows of a product and numbers in its weight.
-    traffic, streams: bytes a second of elementwise work and of mixing streams, by bytes of a launch (one row).
+    traffic, streams, scores: bytes a second of elementwise work, of mixing streams and of masking and softmax
+    between attention's products, by bytes of a launch (one row).
     launch: seconds to start an operator as this code does.  chained: the same inside Sinkhorn's iterations.
     overlaps: the device works meanwhile.
     """
@@ -145,6 +146,7 @@ class MeasuredRates:
     products: Grid
     traffic: Grid
     streams: Grid
+    scores: Grid
     launch: float
     chained: float
     overlaps: bool = False
@@ -153,10 +155,9 @@ class MeasuredRates:
         """Return the time of one operator with all its launches."""
         launching = operator.launches * (self.chained if operator.part == CHAINED else self.launch)
         each = max(operator.bytes / max(operator.launches, 1.0), 1.0)
-        if operator.kind == "vector":
-            working = operator.bytes / self.traffic.at(1, each)
-        elif operator.kind == "streams":
-            working = operator.bytes / self.streams.at(1, each)
+        moving = {"vector": self.traffic, "streams": self.streams, "scores": self.scores}
+        if operator.kind in moving:
+            working = operator.bytes / moving[operator.kind].at(1, each)
         else:
             working = operator.flops / self.products.at(max(operator.rows, 1.0), max(operator.weights, 1.0))
             working += operator.cast / self.traffic.at(1, max(2 * each, 1.0))

@@ -251,7 +251,8 @@ class Work:
         scores = n * heads * keys
         if keys <= FEW_KEYS:
             yield self.batched("attend", load.batch, queries * heads, width, keys, launches=2, times=2)
-            yield self.vector("attend", 5 + 2 * self.casts, scores * (9 * WIDE + self.casts * 2 * (WIDE + self.math)))
+            moved = scores * (9 * WIDE + self.casts * 2 * (WIDE + self.math))
+            yield Operator(part="attend", kind="scores", bytes=moved, launches=5 + 2 * self.casts)
             return
         wide = width + SDPA_PAD
         yield self.batched("attend", load.batch, queries * heads, wide, keys + 1, launches=1, times=2)

@@ -21,8 +21,9 @@ from sancai.estimate import Trace
 from sancai.estimate.memory import copied_bytes
 from sancai.estimate.operator import totals, with_backward
 from sancai.estimate.work import Formats, Load, Work
-from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig, hyper_connection, moe, named_config
+from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig, moe, named_config
 from sancai.model.attention import Attention
+from sancai.ops import streams
 from sancai.sequence import Block, PackedSequence, Text, pack
 
 DEVICE = "meta"
@@ -30,7 +31,7 @@ SIDE, FRAMES = 16, 4
 TEXT = (2048, 1024)
 PARTS: tuple[tuple[Any, str, str], ...] = (
     (moe.Gate, "forward", "route"), (moe.Experts, "forward", "experts"), (Attention, "project", "project"),
-    (Attention, "read", "attend"), (hyper_connection, "sinkhorn", "sinkhorn"),
+    (Attention, "read", "attend"), (streams, "sinkhorn", "sinkhorn"),
 )  # fmt: skip
 
 

@@ -74,6 +74,7 @@ class Optimizer:
         """Clip all gradients together; return their norm before that, a scalar on the device."""
         everything = [*self.matrices.values(), *self.others.values()]
         norm = nn.utils.clip_grad_norm_(everything, self.config.clip, foreach=True)
+        norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # of sharded gradients
         return to_device(norm, everything[0].device)  # without any gradient it is a zero on the host
 
     def step(self, scale: float) -> None:

@@ -262,8 +262,8 @@ def main(arguments: list[str]) -> Iterator[str]:
     names = [name for name in rest if name != "--where"] or list(SCENES)
     started = time.monotonic()
     stage = _stage()
-    yield f"device {stage.platform.name}, {torch.accelerator.device_count()} of them; nothing is computed on them"
-    done: dict[str, object] = {"device": stage.platform.name, "torch": torch.__version__}
+    yield f"device {stage.platform.device.type}, {torch.accelerator.device_count()} of them; nothing is computed on them"
+    done: dict[str, object] = {"device": stage.platform.device.type, "torch": torch.__version__}
     for name in names:
         done[name] = result = play(stage, SCENES[name], "--where" in rest)
         yield f"{name}: {sum(result['kernels'].values())} launches, {result['seconds']} s"  # type: ignore[attr-defined]

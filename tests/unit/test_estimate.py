@@ -282,7 +282,7 @@ def test_a_calibration_comes_back_as_it_was_saved(tmp_path: pathlib.Path) -> Non
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["one.json"]
 
 
-@pytest.mark.parametrize("contents", ["", "[]", '{"version": 0}', '{"version": 2, "rates": {}}'])
+@pytest.mark.parametrize("contents", ["", "[]", '{"version": 0}', '{"version": 1, "rates": {}}'])
 def test_a_damaged_calibration_is_refused(contents: str, tmp_path: pathlib.Path) -> None:
     (tmp_path / "bad.json").write_text(contents)
     with pytest.raises(CheckpointError, match="delete it"):

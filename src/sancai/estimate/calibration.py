@@ -44,7 +44,7 @@ SETTLING_BYTES = 31 * 2**20
 """Just below the largest block that the C library keeps."""
 LEAST_SECONDS, ROUNDS = 0.02, 3
 FOLDER_VARIABLE, CACHE_VARIABLE = "SANCAI_CACHE", "XDG_CACHE_HOME"
-VERSION = 2
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Calibration:
 
 def calibrated(platform: Platform) -> Calibration:
     """Return the kept calibration of this device, number format and number of threads, or measure one and keep it."""
-    path = cache_folder() / f"calibration-{VERSION}-{_key(platform)}.json"
+    path = cache_folder() / f"rates-{VERSION}-{_key(platform)}.json"
     if path.is_file():
         return Calibration.load(path)
     fresh = calibrate(platform)

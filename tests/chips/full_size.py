@@ -23,7 +23,7 @@ from sancai.estimate.operator import totals, with_backward
 from sancai.estimate.work import Formats, Load, Work
 from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig, moe, named_config
 from sancai.model.attention import Attention
-from sancai.ops import streams
+from sancai.ops.sinkhorn import sinkhorn
 from sancai.sequence import Block, PackedSequence, Text, pack
 
 DEVICE = "meta"
@@ -31,7 +31,7 @@ SIDE, FRAMES = 16, 4
 TEXT = (2048, 1024)
 PARTS: tuple[tuple[Any, str, str], ...] = (
     (moe.Gate, "forward", "route"), (moe.Experts, "forward", "experts"), (Attention, "project", "project"),
-    (Attention, "read", "attend"), (streams, "sinkhorn", "sinkhorn"),
+    (Attention, "read", "attend"),
 )  # fmt: skip
 
 
@@ -56,7 +56,8 @@ def document() -> PackedSequence:
 
 def label(trace: Trace) -> None:
     """Let the trace know in which part of the model an operator runs."""
-    for owner, name, part in PARTS:
+    users = [m for n, m in sys.modules.items() if n.startswith("sancai.") and vars(m).get("sinkhorn") is sinkhorn]
+    for owner, name, part in (*PARTS, *((user, "sinkhorn", "sinkhorn") for user in users)):
         setattr(owner, name, within(trace, getattr(owner, name), part))
 
 
@@ -126,7 +127,10 @@ def main(name: str, layers: int | None) -> dict[str, Any]:
         "traced": {"forward": forward, "both": both}, "formula": formulas(config),
         "mixed": trace.mixed, "wide": trace.wide,
         "without_gradient": [n for n, p in model.named_parameters() if p.grad is None],
-        "dtypes": {part: sorted(str(d) for p, d in trace.dtypes if p == part) for _, _, part in PARTS},
+        "dtypes": {
+            part: sorted(str(d) for p, d in trace.dtypes if p == part)
+            for part in ("route", "experts", "project", "attend", "sinkhorn")
+        },
         "flops_of": {f"{part or 'other'} {dtype}": n for (part, dtype), n in trace.flops_of.items()},
         "host_memory": used.ru_maxrss * 1024, "cpu_seconds": used.ru_utime + used.ru_stime,
         "seconds": time.monotonic() - started,

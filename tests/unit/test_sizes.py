@@ -81,6 +81,7 @@ HERE = ["--model", "tiny", "--chips", "here"]
         ([*CHIPS, "--batch", "0"], 1, ["--batch is 0; choose 1 to"]),
         ([*CHIPS, "--train-tokens", "nan"], 1, ["--train-tokens is nan"]),
         (["--model", "v4-flash", "--price-per-hour", "2"], 1, ["needs --chips"]),
+        (["--model", "tiny", "--chips", "hier"], 1, ["COUNTxCHIP", ", or here"]),
         (["--model", "no/such/folder"], 1, ["a model folder or a released one"]),
     ],
 )  # fmt: skip
@@ -97,4 +98,7 @@ def test_doctor_predicts_for_this_machine(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr("sancai.estimate.calibrated", lambda _: Calibration("cpu", "float32", 1, "2.13", rates))
     assert main(["doctor", *HERE, "--side", "64"]) == 0
     told = capsys.readouterr().out
+    assert "fits" not in told
+    assert main(["doctor", "--model", "v4-pro", "--chips", "here"]) == 0
+    assert "fits     no: this machine has" in capsys.readouterr().out
     assert "here     cpu, float32, 1 threads: products up to 1 GFLOP/s" in told and "this machine" in told

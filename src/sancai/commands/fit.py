@@ -1,5 +1,7 @@
 """How a model would do on some chips: what `sancai doctor --model` prints."""
 
+import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from sancai.commands.options import give
@@ -7,6 +9,7 @@ from sancai.errors import RequestError
 
 if TYPE_CHECKING:
     from sancai.device import Machine
+    from sancai.device.platform import Platform
     from sancai.estimate import Question, Subject, Training
 
 LENGTHS = (4096, 32768, 131072, 1048576)
@@ -37,7 +40,10 @@ def about(name: str, options: Any) -> None:
     from sancai.device import parse_machine
     from sancai.estimate import Question, Training, find_subject
 
-    machine = parse_machine(options.chips) if options.chips not in (None, HERE) else None
+    try:
+        machine = parse_machine(options.chips) if options.chips not in (None, HERE) else None
+    except RequestError as error:
+        raise RequestError(f"{error}, or {HERE}") from error
     subject = find_subject(str(MODELS / SHIPPED) if name == SHIPPED else name)
     question = Question(
         context=options.context, prompt=options.context, batch=options.batch, side=_side(subject, options.side),
@@ -115,7 +121,22 @@ def _tell_here(subject: "Subject", question: "Question", training: "Training") -
     from sancai.estimate import assumption_lines, calibrated, here_lines, here_run, speed_lines, way_of
 
     here = current()
+    memory = _memory_bytes(here)
+    if memory and subject.weight_bytes > memory * HEADROOM:
+        give(f"fits     no: this machine has {memory / 1e9:,.1f} GB; what follows is as if it did")
     calibration = calibrated(here)
     runs = here_run(subject, calibration, way_of(here), question)
     for line in (*here_lines(calibration), *speed_lines(subject, runs, training, 1), *assumption_lines(subject, runs)):
         give(line)
+
+
+def _memory_bytes(here: "Platform") -> int:
+    """Return the memory of the device, or of this machine; 0 where nobody tells."""
+    from sancai.device.platform import device_memory
+
+    told = device_memory(here)
+    if told is not None:
+        return told[1]
+    with contextlib.suppress(ValueError, OSError, AttributeError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 0

@@ -84,7 +84,7 @@ class Calibration:
 
 def calibrated(platform: Platform) -> Calibration:
     """Return the kept calibration of this device, number format and number of threads, or measure one and keep it."""
-    path = cache_folder() / f"calibration-{_key(platform)}.json"
+    path = cache_folder() / f"rates-{VERSION}-{_key(platform)}.json"
     if path.is_file():
         return Calibration.load(path)
     fresh = calibrate(platform)

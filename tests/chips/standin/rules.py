@@ -37,6 +37,19 @@ DYNAMIC = frozenset(
 )  # fmt: skip
 """Operators whose result's shape depends on values."""
 
+PRECISE = frozenset(
+    {"topk", "sort", "sort.stable", "cumsum", "gather", "_softmax", "_log_softmax", "logsumexp", "multinomial"}
+)
+"""Operators that makers document for fp32 only, or that routing needs exact: never in half precision."""
+
+ARITHMETIC = frozenset(
+    {
+        "add.Tensor", "add.Scalar", "add_.Tensor", "sub.Tensor", "mul.Tensor", "mul.Scalar", "mul.out", "floor_divide",
+        "cumsum", "sum.dim_IntList", "sum", "clamp", "remainder.Scalar", "div.Tensor_mode",
+    }
+)  # fmt: skip
+"""Operators whose int64 results are arithmetic, slow or missing on some chips; the audit keeps their list."""
+
 INDEXED = frozenset(
     {"index.Tensor", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index.Tensor", "index.Tensor_out"}
 )

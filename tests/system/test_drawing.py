@@ -114,6 +114,7 @@ BAD = [
     (["chat", " "], "empty"),
     (["nonsense"], "nonsense"),
     (["train", "recipes.nothing:pretrain"], "recipes.nothing"),
+    (["train", "recipes.nano:pretrain", "--device", "abacus"], "abacus"),
     (["eval", "characters", "--pack", "nowhere"], "nowhere"),
 ]
 

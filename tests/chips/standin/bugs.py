@@ -146,7 +146,14 @@ def repeats(x: Tensor) -> Tensor:
     return x + x.repeat_interleave((x[0, 0] > -99).long() * 2, -1).sum()
 
 
-MORE: dict[str, Callable[[Tensor], Tensor]] = {f.__name__: f for f in (scalar_on_host, masked_write, repeats)}
+def half_softmax(x: Tensor) -> Tensor:
+    """Take a softmax in bf16."""
+    return x * x.to(torch.bfloat16).softmax(-1).to(x.dtype)
+
+
+MORE: dict[str, Callable[[Tensor], Tensor]] = {
+    f.__name__: f for f in (scalar_on_host, masked_write, repeats, half_softmax)
+}
 """Cousins of those, found since."""
 
 LACKING: dict[str, Callable[[Tensor], Any]] = {

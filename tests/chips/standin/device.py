@@ -19,7 +19,7 @@ from torch._C import DispatchKey
 from torch.utils import backend_registration
 from torch.utils._pytree import tree_map
 
-from chips.standin.rules import DYNAMIC, EMPTY, INDEXED, RANGES, READS, SAME, WHOLE
+from chips.standin.rules import ARITHMETIC, DYNAMIC, EMPTY, INDEXED, PRECISE, RANGES, READS, SAME, WHOLE
 from sancai.device.chip import Chip
 from sancai.device.host import is_crossing
 from sancai.device.operators import PLUMBING
@@ -29,6 +29,7 @@ COMPOSITES = (
     DispatchKey.CompositeExplicitAutogradNonFunctional,
     DispatchKey.CompositeImplicitAutograd,
 )
+HALVES = (torch.bfloat16, torch.float16)
 Runner = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 
@@ -135,12 +136,14 @@ class StandIn:
     def _native(self, func: Any, name: str) -> Runner:
         given = [a.name for a in func._schema.arguments if a.alias_info is not None and a.alias_info.is_write]
         place = {a.name: n for n, a in enumerate(func._schema.arguments)}
-        indexed, fresh = name in INDEXED, name in EMPTY
+        indexed, fresh, precise = name in INDEXED, name in EMPTY, name in PRECISE
 
         def native(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             self.reached[name] += 1
             if indexed:
                 _check_indices(name, args)
+            if precise and args[0].dtype in HALVES:
+                raise RefusedError(f"{name} in {args[0].dtype}: scores, softmax and sorting run in fp32")
             if fresh:
                 kwargs = {k: v for k, v in kwargs.items() if k not in ("device", "pin_memory")}
             out = func(*tree_map(self._open(name), args), **tree_map(self._open(name), kwargs))
@@ -173,7 +176,7 @@ class StandIn:
 
     def _close(self, name: str, out: Any) -> Any:
         if isinstance(out, torch.Tensor):
-            if out.dtype == torch.int64 and out.dim():
+            if name in ARITHMETIC and out.dtype == torch.int64 and out.dim():
                 self.wide[name] += 1
             return DeviceTensor(out)
         if isinstance(out, list | tuple):

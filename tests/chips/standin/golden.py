@@ -34,8 +34,8 @@ def lane(module: str, chip: str) -> dict[str, Any]:
 
 
 def summary(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the operators of a report: by kind of work and number format, name → count."""
-    out: dict[str, Any] = {"torch": report["torch"]}
+    """Return the operators of a report: by kind of work and number format, name → count; and those on int64."""
+    out: dict[str, Any] = {"torch": report["torch"], "int64 arithmetic": dict.fromkeys(report["wide"], 1)}
     for work in ("training", "generation"):
         for dtype in DTYPES:
             out[f"{work} {dtype}"] = dict(sorted(report[dtype]["device"][work]["operators"].items()))

@@ -262,7 +262,8 @@ def main(arguments: list[str]) -> Iterator[str]:
     names = [name for name in rest if name != "--where"] or list(SCENES)
     started = time.monotonic()
     stage = _stage()
-    yield f"device {stage.platform.device.type}, {torch.accelerator.device_count()} of them; nothing is computed on them"
+    kind, count = stage.platform.device.type, torch.accelerator.device_count()
+    yield f"device {kind}, {count} of them; nothing is computed on them"
     done: dict[str, object] = {"device": stage.platform.device.type, "torch": torch.__version__}
     for name in names:
         done[name] = result = play(stage, SCENES[name], "--where" in rest)

@@ -6,7 +6,7 @@
     5  no shape depends on values
     6  no factorisations
     7  no operator that chips lack, outside the rooms of kernels
-    8  masks are finite
+    8  masks are finite (inside a kernel of Triton's, `tl`, they may be infinite)
     9  files are written in `checkpoint` only, from host tensors
     10 devices are named in `device` and `ops/backends` only
 
@@ -150,7 +150,11 @@ def _of_method(node: ast.Call, receiver: ast.expr, name: str) -> Iterator[int]:
         yield 6
     if name in LACKING:
         yield 7
-    if name in FILLS and any(_is_infinite(a) for a in [*node.args, *(k.value for k in node.keywords)]):
+    if (
+        name in FILLS
+        and ast.unparse(receiver) != "tl"
+        and any(_is_infinite(a) for a in [*node.args, *(k.value for k in node.keywords)])
+    ):
         yield 8
 
 

@@ -21,6 +21,7 @@ SOUND = (
     "x = torch.zeros(3, device=d, dtype=t)", "x = to_host(y).tolist()", "x = packed.to(device)", "x = y.to(z.dtype)",
     "x = y.masked_fill(m, -1e30)", "x = y[:, columns]", "x = torch.linalg.vector_norm(y)", "x = np.zeros(3)",
     "x = y.repeat_interleave(n, 1)", "x = y.unsqueeze(-1).float()",
+    "x = tl.where(m, y, float('-inf'))",
 )  # fmt: skip
 
 

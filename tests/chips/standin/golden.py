@@ -35,7 +35,7 @@ def lane(module: str, chip: str) -> dict[str, Any]:
 
 def summary(report: dict[str, Any]) -> dict[str, Any]:
     """Return the operators of a report: by kind of work and number format, name → count; and those on int64."""
-    out: dict[str, Any] = {"torch": report["torch"], "int64 arithmetic": dict.fromkeys(report["wide"], 1)}
+    out: dict[str, Any] = {"torch": report["torch"], "int64 arithmetic": report["wide"]}
     for work in ("training", "generation"):
         for dtype in DTYPES:
             out[f"{work} {dtype}"] = dict(sorted(report[dtype]["device"][work]["operators"].items()))
@@ -53,7 +53,7 @@ def main() -> None:
         report = lane("work", chip)
         REACHED.mkdir(exist_ok=True)
         (REACHED / f"{chip}.json").write_text(json.dumps(summary(report), indent=1) + "\n", "utf-8")
-        counts = {work: len(names) for work, names in summary(report).items() if work != "torch"}
+        counts = {work: len(names) for work, names in summary(report).items() if isinstance(names, dict)}
         print(chip, counts, f"{report['seconds'][0]:.1f} s")
 
 

@@ -55,6 +55,7 @@ HOST = {
     ("flow/solver.py", "timesteps", 4): "a list of numbers from the settings",
     ("ops/grouped_matmul.py", "ragged", 4): "the plan of the CPU; devices take `tiled`",
     ("ops/quantisation.py", "quantise_fp4", 7): "files are packed on the host",
+    ("ops/trial.py", "", 2): "tolerances name fp64, for tests on the CPU",
     ("ops/precision.py", "wide", 2): "fp64 stays fp64, for tests on the CPU",
 }
 """Breaches that were judged: function and rule, with the reason."""

@@ -29,7 +29,6 @@ def test_doctor_tells_the_same(chip: str) -> None:
     table = str(chips()[chip].operator_table)
     found = audit(chip, table)
     assert found.missing == () and found.about == about(table) and len(found.reached) == 4
-    assert audit(chip, "cambricon").missing == (), "the smallest table has all of it too"
 
 
 def test_an_operator_that_a_table_lacks_is_told(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sancai.device.host import to_device
+
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 1e-2}
 """Error that a kernel may have beyond twice the reference's own, as a share of the largest number."""
 ROUNDS = 7
@@ -43,7 +45,7 @@ class Draw:
     def normal(self, *shape: int, scale: float = 1.0, dtype: torch.dtype | None = None) -> Tensor:
         """Return normal numbers."""
         drawn = torch.randn(shape, generator=self.generator, device="cpu", dtype=torch.float32) * scale
-        return drawn.to(dtype or self.dtype).to(self.device)
+        return to_device(drawn.to(dtype or self.dtype), self.device)
 
     def wide(self, *shape: int, scale: float = 1.0) -> Tensor:
         """Return normal numbers in fp32 (fp64 where activations are fp64)."""
@@ -52,12 +54,12 @@ class Draw:
     def chances(self, *shape: int, share: float) -> Tensor:
         """Return booleans, True with this chance."""
         drawn = torch.rand(shape, generator=self.generator, device="cpu", dtype=torch.float32)
-        return (drawn < share).to(self.device)
+        return to_device(drawn < share, self.device)
 
     def integers(self, *shape: int, below: int) -> Tensor:
         """Return int64 numbers from 0."""
         drawn = torch.randint(below, shape, generator=self.generator, device="cpu", dtype=torch.int64)
-        return drawn.to(self.device)
+        return to_device(drawn, self.device)
 
 
 Cases = Callable[[Draw], list[Case]]
@@ -138,7 +140,12 @@ def _outputs(
         return found
     floating = [o for o in out if o.is_floating_point()]
     generator = torch.Generator("cpu").manual_seed(1)
-    weights = [torch.randn(o.shape, generator=generator, device="cpu").to(dtype).to(o) for o in floating]
+    weights = [
+        to_device(
+            torch.randn(o.shape, generator=generator, device="cpu", dtype=torch.float32).to(dtype), o.device, o.dtype
+        )
+        for o in floating
+    ]
     if not any(o.requires_grad for o in floating):
         return found
     pairs = [(o, w) for o, w in zip(floating, weights, strict=True) if o.requires_grad]

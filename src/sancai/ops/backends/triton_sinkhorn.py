@@ -119,9 +119,9 @@ def gradient(logits: Tensor, iterations: int, eps: float, given: Tensor) -> Tens
 
 
 def _backward(args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
-    given = gradients[0]
+    (logits, iterations, eps), given = args, gradients[0]
     assert given is not None
-    return gradient(*args, given).to(args[0].dtype), None, None
+    return gradient(logits, iterations, eps, given).to(logits.dtype), None, None
 
 
 SINKHORN = Kernel(forward, _backward, covers)

@@ -1,11 +1,14 @@
 """Rewrites the golden list (`make golden`), or tells with `--where` which lines read values back to the host."""
 
 import json
+import os
 import pathlib
 import sys
 import tempfile
 
 from chips.rehearsal.stage import COMPARED, GOLDEN, NOTE, golden, obstacle, rehearse, set_up
+
+CHIP = "REHEARSAL_CHIP"
 
 
 def main(arguments: list[str]) -> int:
@@ -23,6 +26,9 @@ def main(arguments: list[str]) -> int:
             _tell_reads(played)
             return 0
         failed = {name: played[name]["error"] for name in COMPARED if played[name]["error"]}
+        if not failed and CHIP in os.environ:
+            print(f"{CHIP} names another chip: nothing is written")
+            return 0
         if failed:
             print("error: nothing is written, scenes failed", *failed.values(), sep="\n", file=sys.stderr)
             return 1

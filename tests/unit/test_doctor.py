@@ -10,7 +10,7 @@ import pytest
 from sancai import device, doctor
 from sancai.cli import main
 from sancai.device.platform import current
-from sancai.doctor import children, installation, numerics, operators, report, speed, training
+from sancai.doctor import basics, children, installation, numerics, operators, report, speed, training
 from sancai.doctor.finding import Finding, worst
 from sancai.errors import RequestError
 from sancai.ops import norm
@@ -169,7 +169,7 @@ def test_training_gives_the_stored_losses(monkeypatch):
     (finding,) = training.training(current("cpu"))
     assert finding.state == "good" and finding.facts["losses"][-1] < 0.9 * finding.facts["losses"][0]
     right = finding.facts["losses"]
-    monkeypatch.setattr(training, "curve", lambda device: [*right[:-1], right[-1] * 1.03])
+    monkeypatch.setattr(training, "curve", lambda device, folder: [*right[:-1], right[-1] * 1.03])
     (finding,) = training.training(current("cpu"))
     assert finding.state == "bad" and "3.00% from the stored ones (step 19)" in finding.told
 
@@ -187,6 +187,11 @@ def test_kernels_and_speed_are_told(monkeypatch):
     measured, made = speed.speed(current("cpu"))
     assert measured.told == "products 2,000 GFLOP/s, elementwise 30.0 GB/s, 5.0 µs a launch"
     assert made.facts["tokens_per_second"] > 1 and made.facts["pictures_per_second"] > 0.05
+
+
+def test_two_ranks_exchange_and_train():
+    (finding,) = basics.collectives(current("cpu"))
+    assert finding.state == "good" and "train as one" in finding.told, finding.told
 
 
 # ---- reports ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 
 import torch
@@ -13,7 +14,7 @@ from sancai.device.platform import Platform, device_memory
 from sancai.doctor.finding import Finding
 
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1, "int8": 0.0}
-RANKS = 2
+RANKS, RANK_SECONDS = 2, 300
 
 
 def devices(here: Platform) -> Iterator[Finding]:
@@ -77,17 +78,18 @@ def fallback(here: Platform) -> Iterator[Finding]:
 
 
 def collectives(here: Platform) -> Iterator[Finding]:
-    """Run two ranks that exchange tensors, where there are two devices (two processes on a CPU)."""
+    """Run two ranks that exchange tensors and train together, where there are two devices (two processes on a CPU)."""
     count = next((f.count for f in detect() if f.chip.key == here.chip.key), 0)
     if here.device.type != "cpu" and count < RANKS:
         yield Finding("collectives", "limited", f"{here.chip.collectives} needs {RANKS} devices, {count} here")
         return
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={RANKS}"]
     try:
-        done = subprocess.run(
-            [*command, "-m", "sancai.doctor.ranks", here.chip.key],
-            capture_output=True, text=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [*command, "-m", "sancai.doctor.ranks", here.chip.key, folder],
+                capture_output=True, text=True, timeout=RANK_SECONDS, env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )  # fmt: skip
     except subprocess.TimeoutExpired:
         yield Finding("collectives", "bad", f"{here.chip.collectives} hangs with {RANKS} ranks", "see docs/chips.md")
         return
@@ -95,7 +97,11 @@ def collectives(here: Platform) -> Iterator[Finding]:
         last = [line for line in done.stderr.splitlines() if "Error" in line]
         yield Finding("collectives", "bad", f"{here.chip.collectives}: {(last or ['failed'])[0].strip()[:200]}")
     else:
-        yield Finding("collectives", "good", f"{here.chip.collectives}: {RANKS} ranks exchange tensors in six ways")
+        yield Finding(
+            "collectives",
+            "good",
+            f"{here.chip.collectives}: {RANKS} ranks exchange tensors in six ways and train as one",
+        )
 
 
 def drawing(here: Platform) -> Iterator[Finding]:

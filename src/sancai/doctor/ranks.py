@@ -1,5 +1,6 @@
-"""One of the ranks that `torchrun` starts for doctor: every collective against what it must give."""
+"""One of the ranks that `torchrun` starts for doctor: every collective, then training, against what they must give."""
 
+import pathlib
 import sys
 
 import torch
@@ -7,14 +8,18 @@ import torch
 from sancai.device import collectives
 from sancai.device.host import to_host
 from sancai.device.platform import current
+from sancai.doctor.training import TOLERANCE, curve, farthest
 
 
-def main(key: str) -> None:
-    """Exchange small tensors and compare."""
+def main(key: str, folder: pathlib.Path) -> None:
+    """Exchange small tensors, then train together, and compare."""
     here = current(key)
     rank, world = collectives.start(here)
     try:
         _exchange(here.device, rank, world)
+        off, step = farthest(curve(key, folder))
+        if off > TOLERANCE:
+            raise ArithmeticError(f"losses of {world} ranks are off by {off:.2%} at step {step}")
     finally:
         collectives.stop()
 
@@ -38,4 +43,4 @@ def _exchange(device: torch.device, rank: int, world: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], pathlib.Path(sys.argv[2]))

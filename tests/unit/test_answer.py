@@ -78,6 +78,18 @@ def test_an_answer_reads_back_however_it_is_cut(answer: tuple[Message, Dialect],
     assert read(list(text), dialect, thinking=True) == read([text], dialect, thinking=True)
 
 
+@pytest.mark.parametrize("dialect", [V4, V41], ids=["V4", "V4.1"])
+def test_an_answer_reads_back_wherever_it_is_cut_in_two(dialect: Dialect) -> None:
+    call = ToolCall(id="1", name="f", arguments='{"a": "<x", "b": [1, null]}')
+    message = Message(role="assistant", content="fine <\n\n", reasoning="so </th", calls=[call, call])
+    talk = Conversation(messages=[Message(role="user"), message], effort="low", tools=[Tool(name="f")], goes_on=False)
+    text = render(talk, dialect).rpartition(f"<｜Assistant｜>{THINK}")[2]
+    arguments = json.loads(call.arguments)
+    wanted = ("so </th", "fine <\n\n", [("f", arguments), ("f", arguments)], True)
+    for place in range(len(text) + 1):
+        assert read([text[:place], text[place:]], dialect, thinking=True) == wanted, text[:place]
+
+
 def test_an_answer_cut_off_in_a_call_is_not_complete() -> None:
     text = f'so</think>fine\n\n<{V4.calls}>\n<{V4.invoke} name="f">\n<{V4.parameter} name="a" string="true">x'
     assert read([text], V4, thinking=True) == ("so", "fine", [], False)

@@ -17,6 +17,8 @@ COMMANDS = {
     "data": "prepare the character pack, look at samples",
     "doctor": "say what this machine can do",
 }
+BACKEND = "Failed to load the backend extension"
+"""What torch says when a package that loads itself together with it fails."""
 OK, FAILURE, USAGE, NO_ROOM, INTERRUPTED = 0, 1, 2, 4, 130
 
 
@@ -71,6 +73,11 @@ def _run(name: str, arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if BACKEND in str(error):
+            sys.stderr.write(
+                f"error: {error}\na maker's package keeps torch from loading: sancai doctor tells what to do\n"
+            )
+            return FAILURE
         kind = type(error).__name__
         sys.stderr.write(f"error: {kind}: {error}\nthis is a fault of sancai; run again with --debug and report it\n")
         return FAILURE

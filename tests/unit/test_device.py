@@ -156,6 +156,23 @@ def test_another_package_adds_a_chip_by_one_record(monkeypatch):
     assert current("abacus").dtype == torch.float32
 
 
+def test_an_entry_point_that_raises_takes_nothing_away(monkeypatch):
+    def broken():
+        raise ValueError("no runtime")
+
+    fresh(monkeypatch, types.SimpleNamespace(name="abacus", value="x:CHIP", load=broken))
+    with pytest.warns(RuntimeWarning, match="'abacus' .* is left out: .*no runtime"):
+        assert set(chips()) == KEYS
+
+
+@pytest.mark.parametrize("code", ["raise ValueError('driver table corrupt')", "raise RuntimeError('')", "x = ("])
+def test_whatever_a_makers_package_raises_is_told(monkeypatch, tmp_path, code):
+    (tmp_path / "torch_mlu.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert reasons_against()["cambricon"].startswith("torch_mlu does not import: ")
+    assert detect()[-1].chip.key == "cpu"
+
+
 def test_an_entry_point_that_is_no_record_is_refused(monkeypatch):
     fresh(monkeypatch, types.SimpleNamespace(name="abacus", value="x:CHIP", load=lambda: "abacus"))
     with pytest.raises(DeviceError, match=r"'abacus' .* is a str, expected a Chip"):

@@ -125,7 +125,16 @@ def test_torch_that_fails_with_a_makers_package_is_looked_at_without_it(program)
 
 def test_an_unknown_device_is_told():
     findings = doctor.examine(["devices"], "abacus", 60)
-    assert findings[-1].state == "bad" and "no device 'abacus'" in findings[-1].told
+    assert findings[-1].state == "bad" and findings[-1].told.startswith("no device 'abacus'")
+
+
+def test_questions_that_do_not_go_together_are_refused(capsys, tmp_path):
+    for arguments in (["--audit", "ascend", "--json"], ["--model", "tiny", "--accept"]):
+        assert main(["doctor", *arguments]) == 1
+        assert "go together" in (err := capsys.readouterr().err) or "does not go with" in err
+    (tmp_path / "r.json").touch()
+    assert main(["doctor", "--accept", "-o", str(tmp_path / "r.json")]) == 1
+    assert main(["doctor", "--accept", "-o", str(tmp_path / "absent" / "r.json")]) == 1
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------
@@ -197,18 +206,36 @@ def test_two_ranks_exchange_and_train():
 # ---- reports ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_report_names_no_path(tmp_path):
-    finding = Finding(
-        "torch", "bad", "cannot open /opt/vendor-7/lib/libx.so: 3/4 of it", "look into C:\\Users\\someone\\x"
-    )
-    values = report.report([finding])
-    assert values["findings"][0]["told"] == "cannot open …/libx.so: 3/4 of it"
-    assert "someone" not in json.dumps(values) and values["exit_code"] == 2
+PRIVATE = {
+    "cannot open /opt/vendor-7/lib/libx.so: 3/4 of it": "cannot open …/libx.so: 3/4 of it", "/home/bob": "…",
+    "look into C:\\Users\\someone\\x now": "look into … now", "/root": "…", "~bob/x": "…", "90 tokens/s": "90 tokens/s",
+    "waiting for gpu-node-17.corp.example:29500": "waiting for …", "10.1.2.3:80": "…",
+    "torch 2.13.0+cpu": "torch 2.13.0+cpu",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", sorted(PRIVATE))
+def test_a_report_names_no_path_user_or_host(tmp_path, text):
+    values = report.report([Finding("torch", "bad", text)])
+    assert values["findings"][0]["told"] == PRIVATE[text] and values["exit_code"] == 2
     report.write(tmp_path / "r.json", values)
     assert report.read(tmp_path / "r.json") == values
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 7, "findings": []}', '{"format": 1, "findings": 3}'])
+def test_a_report_names_nothing_of_this_machine(monkeypatch):
+    monkeypatch.setattr(report.platform, "node", lambda: "gpu17")
+    monkeypatch.setattr(report.getpass, "getuser", lambda: "John Smith")
+    monkeypatch.setattr(report.pathlib.Path, "home", lambda: report.pathlib.Path("/home/John Smith"))
+    told = report.report([Finding("x", "bad", "on gpu17: /home/John Smith/x/y.so of John Smith")])
+    assert told["findings"][0]["told"] == "on …: ……/y.so of …"
+
+
+NO_REPORTS = (
+    "", "{}", "[]", '{"format": 7, "findings": []}', '{"format": 1, "findings": 3}', '{"format": 1, "findings": [{}]}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_REPORTS)
 def test_what_is_no_report_is_refused(tmp_path, text):
     (tmp_path / "r.json").write_text(text)
     with pytest.raises(RequestError, match="is not a report"):
@@ -228,12 +255,30 @@ def test_reports_are_compared():
         Finding("training", "good", "", facts={"losses": [2.0, 1.03]}),
         Finding("layers", "good", "", facts={"norms": {"a": 1.001}, "dtype": "float32"}),
     ])  # fmt: skip
-    lines = dict((line, fine) for fine, line in report.compare(before, after))
+    lines = {line: fine for fine, line in report.compare(before, after)}
     assert lines == {
         "speed: tokens_per_second 100 → 250 (2.50×)": True, "tensors: good became bad: wrong": False,
-        "training: losses of 2 steps differ by at most 3.00%": False, "gone: only in the first report": True,
-        "layers float32: norms at 1 places differ by at most 0.001": True,
+        "training: losses of steps: 2 compared, at most 3.00% apart": False, "gone: only in the first report": False,
+        "layers float32: norms at places: 1 compared, at most 0.10% apart": True,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "after",
+    [{"losses": [2.0]}, {"losses": []}, {"losses": [2.0, float("nan")]}, {"norms": {"b": 1.0}}, {"norms": {"a": 0.0}}],
+)
+def test_figures_that_cannot_be_compared_are_not_alike(after):
+    before = {"losses": [2.0, 1.0], "norms": {"a": 1.0}}
+    two = (report.report([Finding("x", "good", "", facts=facts)]) for facts in (before, after))
+    assert [fine for fine, _ in report.compare(*two)] == [False]
+
+
+def test_numbers_that_are_not_numbers_are_never_good(tmp_path):
+    stored, path = numerics.shipped_norms(), tmp_path / "stored.json"
+    path.write_text(json.dumps(stored))
+    broken = {k: float("nan") if n > 2 else v for n, (k, v) in enumerate(stored.items())}
+    assert numerics._against_stored(broken, path).state == "bad"
+    assert training.farthest([float("nan")] * training.STEPS)[0] == float("inf")
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -24,7 +25,7 @@ from sancai.errors import CapacityError, CheckpointError, RequestError
 from sancai.model import Transformer, named_config
 from sancai.ops.grouped_matmul import tiled
 from sancai.ops.quantisation import dequantise_fp4, dequantise_fp8, quantise_fp4, quantise_fp8
-from sancai.sequence import Text, pack
+from sancai.sequence import Block, Text, pack
 from sancai.tokenizer import Tokenizer
 
 CONFIG = small_config(
@@ -186,6 +187,7 @@ def test_a_whole_model_keeps_its_visual_half_in_any_storage(tmp_path: pathlib.Pa
     convert(tmp_path / "whole", tmp_path / "text", storage)
     save_official(tmp_path / "direct", config, both.state_dict(), storage, 40_000, whole=True)
     again, _ = open_model(tmp_path / "whole")
+    assert bool(torch.isfinite(_drawn(again)).all())
     direct = load_official(tmp_path / "direct")
     assert again.config == direct.config == config
     plain = load_model(tmp_path / "both")[0].state_dict()
@@ -195,6 +197,25 @@ def test_a_whole_model_keeps_its_visual_half_in_any_storage(tmp_path: pathlib.Pa
     assert converted_bytes(tmp_path / "both", storage, whole=True) == _total(tmp_path / "whole")
     export = {n: t for n, t in contents(tmp_path / "whole").items() if not n.startswith("visual.")}
     assert contents(tmp_path / "text") == export
+
+
+@torch.no_grad()
+def _drawn(model: Transformer) -> torch.Tensor:
+    """Return what a model predicts for a noisy frame after some words."""
+    visual = model.config.visual
+    assert visual is not None
+    noisy = np.random.default_rng(1).normal(size=(1, 3, 3, visual.latent_channels)).astype(np.float32)
+    prediction = model(pack([[[Text(ids=[1, 2, 3]), Block(latents=noisy, times=[0], sigma=0.5)]]])).prediction
+    assert prediction is not None
+    return prediction
+
+
+def test_a_smaller_model_in_the_same_folder_leaves_no_old_files(model: Transformer, tmp_path: pathlib.Path) -> None:
+    save_official(tmp_path, CONFIG, model.state_dict(), "bf16", 50_000)
+    many = len(list(tmp_path.glob("*.safetensors")))
+    save_official(tmp_path, CONFIG, model.state_dict(), "fp4")
+    assert many > 3 and [p.name for p in tmp_path.glob("*.safetensors")] == ["model-00001.safetensors"]
+    load_official(tmp_path)
 
 
 def _total(folder: pathlib.Path) -> int:

@@ -18,7 +18,17 @@ from sancai.checkpoint.folder import KEPT_WIDE
 from sancai.checkpoint.layout import Spec, official_layout
 from sancai.checkpoint.names import scale_name, to_official
 from sancai.checkpoint.official import CONFIG, OfficialWeights, read_config
-from sancai.checkpoint.shards import SHARD_BYTES, SINGLE, Shards, Stored, Tell, silent, write_index, write_shards
+from sancai.checkpoint.shards import (
+    SHARD_BYTES,
+    SINGLE,
+    Shards,
+    Stored,
+    Tell,
+    remove_others,
+    silent,
+    write_index,
+    write_shards,
+)
 from sancai.errors import CapacityError
 from sancai.model import ModelConfig, Transformer
 from sancai.ops.quantisation import BLOCK, GROUP, quantise_fp4, quantise_fp8, unpack
@@ -49,6 +59,7 @@ def save_official(
         index = write_shards(folder, (_entry(spec, storage, fetch) for spec in specs), None, shard_bytes)
         write_config(folder, config, storage, whole=whole)
         write_index(folder, index)
+        remove_others(folder, index)
 
 
 def convert(
@@ -77,6 +88,7 @@ def convert(
             os.replace(target / (name + ".partial"), target / name)
         write_config(target, kept, storage, whole=whole)
         write_index(target, index)
+        remove_others(target, index)
 
 
 def converted_bytes(source: pathlib.Path, storage: Storage, *, whole: bool = False) -> int:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from sancai.checkpoint.folder import load_model, load_tokenizer
 from sancai.checkpoint.names import scale_name
-from sancai.checkpoint.official import OfficialWeights, is_official, read_config
-from sancai.checkpoint.shards import INDEX, Shards, Tell, silent
+from sancai.checkpoint.official import OfficialWeights, keeps_form, read_config
+from sancai.checkpoint.shards import Shards, Tell, silent
 from sancai.model import Experts, Linear, Transformer
 from sancai.ops.quantisation import unpack
 from sancai.tokenizer import Tokenizer
@@ -80,7 +80,7 @@ def load_official(
 
 def open_model(folder: pathlib.Path, tell: Tell = silent) -> tuple[Transformer, Tokenizer]:
     """Load any model folder with its tokenizer: ours of one file in fp32, all others in bf16 or as they are packed."""
-    if is_official(folder) or (folder / INDEX).is_file():
+    if keeps_form(folder):
         tokenizer = load_tokenizer(folder, read_config(folder))
         return load_official(folder, tell=tell), tokenizer
     return load_model(folder)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sancai.checkpoint.config_file import parse_config
 from sancai.checkpoint.names import scale_name, to_official
-from sancai.checkpoint.shards import Shards
+from sancai.checkpoint.shards import INDEX, Shards
 from sancai.errors import CheckpointError
 from sancai.model import ModelConfig
 from sancai.ops.quantisation import BLOCK, GROUP, scale_values
@@ -125,6 +125,11 @@ def is_official(folder: pathlib.Path) -> bool:
         return "model_type" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
         return False
+
+
+def keeps_form(folder: pathlib.Path) -> bool:
+    """Return whether a folder's weights stay as they are stored: all but ours of one file, which become fp32."""
+    return is_official(folder) or (folder / INDEX).is_file()
 
 
 def read_config(folder: pathlib.Path) -> ModelConfig:

@@ -180,6 +180,13 @@ def write_index(folder: pathlib.Path, index: Index) -> None:
         partial.unlink(missing_ok=True)
 
 
+def remove_others(folder: pathlib.Path, index: Index) -> None:
+    """Take away the files of an older model that had more of them: no index names them any more."""
+    for path in folder.glob("model-[0-9][0-9][0-9][0-9][0-9]*.safetensors"):
+        if path.name not in index.weight_map.values():
+            path.unlink()
+
+
 def _grouped(entries: Iterable[Stored], most: int) -> Iterator[list[Stored]]:
     """Yield entries in groups of at most `most` bytes, at least one a group."""
     group: list[Stored] = []

@@ -49,12 +49,17 @@ def run(arguments: list[str]) -> None:
         kind="chat", prompt=prompt.lower(), pictures=pictures, seed=options.seed, think=options.think,
         max_tokens=options.max_tokens, temperature=options.temperature,
     )  # fmt: skip
+    is_thinking = False
     for event in model.generate(request):
+        if is_thinking and not isinstance(event, ThinkingDelta):
+            tell("")
+            is_thinking = False
         if isinstance(event, TextDelta):
             sys.stdout.write(event.text)
             sys.stdout.flush()
         elif isinstance(event, ThinkingDelta):
             sys.stderr.write(event.text)
+            is_thinking = True
         elif isinstance(event, Clip):
             film = api.Film(event.frames, {"prompt": prompt})
             tell("")

@@ -38,6 +38,8 @@ class DoctorOptions:
     one file that can be sent back; it names no host, user or path."""
     out: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])] = pathlib.Path("sancai-report.json")
     """File that --accept writes."""
+    force: bool = False
+    """Replace an existing report."""
     compare: tuple[pathlib.Path, ...] = ()
     """Two reports of --accept: tell how the second differs."""
     audit: str | None = None
@@ -65,6 +67,11 @@ class DoctorOptions:
 def run(arguments: list[str]) -> int:
     """Print one paste-able block."""
     options = parse("doctor", DoctorOptions, arguments)
+    asked = [name for name in ("compare", "audit", "model", "accept") if getattr(options, name)]
+    if len(asked) > 1:
+        raise RequestError(f"--{' and --'.join(asked)} do not go together; ask one after the other")
+    if options.json and asked not in ([], ["accept"]):
+        raise RequestError(f"--json does not go with --{asked[0]}; it prints what plain doctor and --accept find")
     if options.compare:
         return _compare(options.compare)
     if options.audit is not None:
@@ -81,6 +88,8 @@ def _here(options: DoctorOptions) -> int:
     from sancai import __version__, doctor
     from sancai.doctor import report
 
+    if options.accept:
+        check_writable(options.out, force=options.force)
     checks, seconds = (ACCEPT, ACCEPT_SECONDS) if options.accept else (QUICK, QUICK_SECONDS)
     show = _silent if options.json else _show
     first = doctor.Finding("sancai", "good", __version__)
@@ -92,7 +101,6 @@ def _here(options: DoctorOptions) -> int:
     if options.json:
         give(json.dumps(values, indent=1, ensure_ascii=False))
     if options.accept:
-        check_writable(options.out, force=True)
         report.write(options.out, values)
         tell(f"the report is in {options.out}; it names no host, user or path")
     return doctor.worst(found)

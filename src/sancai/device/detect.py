@@ -12,7 +12,8 @@ from sancai.device.registry import chip_of, chips
 from sancai.errors import DeviceError
 
 VARIABLE = "SANCAI_DEVICE"
-_FAILURES = (RuntimeError, AssertionError, ImportError, OSError, AttributeError)
+_FAILURES = (Exception,)
+"""Makers' packages raise what they like when their runtime is absent."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def reasons_against() -> dict[str, str]:
                 if not _count(chip.device_type):
                     out[chip.key] = f"{chip.module} imports but reports no device"
             except _FAILURES as error:
-                out[chip.key] = f"{chip.module} does not import: {str(error).splitlines()[0]}"
+                out[chip.key] = f"{chip.module} does not import: {first_line(error)}"
     return out
 
 
@@ -76,6 +77,12 @@ def choose(wanted: str = "auto") -> tuple[Chip, torch.device]:
     if name in chips() and chip.key != name:
         raise DeviceError(f"{wanted!r} was asked for, but {here!r} here is {chip.title}; use --device auto")
     return chip, device
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, its kind where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
 
 
 def device_name(device: torch.device) -> str:
@@ -139,7 +146,7 @@ def _usable(name: str, wanted: str) -> torch.device:
         device = torch.device(name)
         first = torch.zeros(1, device=device, dtype=torch.float32)
     except _FAILURES as error:
-        told = _missing(name.partition(":")[0]) or str(error).splitlines()[0]
+        told = _missing(name.partition(":")[0]) or first_line(error)
         raise DeviceError(
             f"device {wanted!r} cannot be used here ({told}); use --device auto or --device cpu"
         ) from error

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import warnings
 from functools import lru_cache
 
 from sancai.device.chip import Chip
@@ -29,7 +30,11 @@ def _announced() -> list[Chip]:
     """Return the records of other packages; each entry point names a `Chip`."""
     out = []
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        chip = point.load()
+        try:
+            chip = point.load()
+        except Exception as error:  # another package's code may raise anything, and takes nobody else's chip away
+            warnings.warn(f"chip {point.name!r} ({point.value}) is left out: {error!r}", RuntimeWarning, stacklevel=2)
+            continue
         if not isinstance(chip, Chip):
             raise DeviceError(f"entry point {point.name!r} ({point.value}) is a {type(chip).__name__}, expected a Chip")
         out.append(chip)

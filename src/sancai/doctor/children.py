@@ -13,6 +13,8 @@ from sancai.device import chips
 from sancai.doctor.finding import Finding
 
 PROGRAM = "sancai.doctor.probe"
+REFUSED = 3
+"""Exit code of a child that refuses what was asked, with a message meant for people."""
 AUTOLOAD = "TORCH_DEVICE_BACKEND_AUTOLOAD"
 Hear = Callable[[Finding], None]
 
@@ -94,6 +96,8 @@ def _take(line: str, heard: _Heard, hear: Hear) -> None:
 def _died(trying: str, code: int, errors: str, limit: str | None) -> Finding:
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     said = lines[-1][:300] if lines else "it said nothing"
+    if code == REFUSED:
+        return Finding(trying, "bad", said)
     if limit:
         return Finding(trying, "bad", f"no answer within {limit}", "is another program using the device?")
     if code < 0:

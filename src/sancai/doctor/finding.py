@@ -1,5 +1,6 @@
 """One line of what doctor found."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -21,6 +22,11 @@ class Finding:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return asdict(self)
+
+
+def finite(value: float) -> float:
+    """Return a difference, infinity where it is not a number: the largest of several must not pass over it."""
+    return float("inf") if math.isnan(value) else value
 
 
 def worst(findings: Iterable[Finding]) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor
 from sancai import api
 from sancai.device.host import to_host
 from sancai.device.platform import Platform
-from sancai.doctor.finding import Finding
+from sancai.doctor.finding import Finding, finite
 from sancai.engine import Clip, Request
 from sancai.model import Transformer
 from sancai.model.linear import RMSNorm
@@ -39,7 +39,7 @@ def layers(here: Platform) -> Iterator[Finding]:
             continue
         other = copy.deepcopy(model).to(here.device)
         other.compute_dtype = getattr(torch, name)
-        errors = {k: _relative(v, wanted[k]) for k, v in _trace(other, packed).items()}
+        errors = {k: finite(_relative(v, wanted[k])) for k, v in _trace(other, packed).items()}
         worst = max(errors, key=lambda k: errors[k])
         told = f"{len(errors)} places in {name}: at most {errors[worst]:.2g} from the CPU's fp32 ({worst})"
         facts = {"dtype": name, "relative": {k: float(f"{v:.4g}") for k, v in errors.items()}}
@@ -58,7 +58,7 @@ def _against_stored(found: dict[str, float], path: pathlib.Path) -> Finding:
         return Finding("layers", "limited", f"no stored figures to compare with ({error})", facts=facts)
     if set(stored) != set(found):
         return Finding("layers", "bad", f"the figures in {path.name} belong to another model", facts=facts)
-    off = {k: abs(found[k] / max(v, 1e-12) - 1) for k, v in stored.items()}
+    off = {k: finite(abs(found[k] / max(v, 1e-12) - 1)) for k, v in stored.items()}
     worst = max(off, key=lambda k: off[k])
     told = f"{len(off)} places on the CPU in float32: at most {off[worst]:.2g} from the stored figures ({worst})"
     return Finding("layers", "good" if off[worst] <= STORED_TOLERANCE else "bad", told, facts=facts)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from sancai.doctor.children import REFUSED
 from sancai.doctor.finding import Finding
 
 if TYPE_CHECKING:
@@ -58,4 +59,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except SancaiError as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error}\n")
+        sys.exit(REFUSED)

@@ -1,29 +1,35 @@
 """One file that an owner of a chip sends back: what was found, without names of hosts, users or paths."""
 
+import contextlib
+import getpass
 import json
 import os
 import pathlib
+import platform
 import re
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sancai import __version__
-from sancai.doctor.finding import Finding, worst
+from sancai.doctor.finding import Finding, finite, worst
 from sancai.errors import RequestError
 
 FORMAT = 1
-PATH = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.@+-]+){2,}")
+PATH = re.compile(r"(?<![\w./\\~])(?:[A-Za-z]:)?[/\\~][^\s:;,'\"()\[\]]*")
+HOST = re.compile(r"\b[A-Za-z][\w-]*(?:\.[\w-]+)*:\d{2,5}\b|\b\d+\.\d+\.\d+\.\d+(?::\d+)?\b")
+SHORTEST = 3
+"""Names of users and hosts with fewer letters would be found inside words."""
 SPEEDS = ("tokens_per_second", "pictures_per_second", "train_steps_per_second", "matmul_tflops", "copy_gbs")
-LOSS_TOLERANCE = 0.02
+TOLERANCE = 0.02
 
 
 def report(findings: Iterable[Finding]) -> dict[str, Any]:
     """Return the report as plain values."""
     kept = [f.to_dict() for f in findings]
     code = worst(Finding(**f) for f in kept)
-    told: dict[str, Any] = _without_paths(
-        {"format": FORMAT, "sancai": __version__, "exit_code": code, "findings": kept}
-    )
+    told: dict[str, Any] = _anonymous({"format": FORMAT, "sancai": __version__, "exit_code": code, "findings": kept})
     return told
 
 
@@ -47,6 +53,8 @@ def read(path: pathlib.Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values["format"] != FORMAT or not isinstance(values["findings"], list):
             raise ValueError(f"format is {values['format']!r}, expected {FORMAT}")
+        for finding in values["findings"]:
+            Finding(**finding)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RequestError(f"{path} is not a report of sancai doctor --accept ({error})") from error
     return dict(values)
@@ -57,7 +65,7 @@ def compare(first: dict[str, Any], second: dict[str, Any]) -> Iterator[tuple[boo
     one, two = (_by_name(values) for values in (first, second))
     for name in dict.fromkeys((*one, *two)):
         if name not in one or name not in two:
-            yield True, f"{name}: only in the {'second' if name in two else 'first'} report"
+            yield name not in one, f"{name}: only in the {'second' if name in two else 'first'} report"
             continue
         before, after = one[name], two[name]
         if before["state"] != after["state"]:
@@ -71,13 +79,17 @@ def _figures(name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterat
         if before.get(key) and after.get(key):
             yield True, f"{name}: {key} {before[key]:.4g} → {after[key]:.4g} ({after[key] / before[key]:.2f}×)"
     if "losses" in before and "losses" in after:
-        pairs = list(zip(before["losses"], after["losses"], strict=False))
-        off = max(abs(a - b) / max(abs(a), 1e-6) for a, b in pairs)
-        yield off <= LOSS_TOLERANCE, f"{name}: losses of {len(pairs)} steps differ by at most {off:.2%}"
+        yield _differ(f"{name}: losses of steps", *(dict(enumerate(f["losses"])) for f in (before, after)))
     if "norms" in before and "norms" in after:
-        shared = [k for k in before["norms"] if k in after["norms"]]
-        off = max((abs(before["norms"][k] / after["norms"][k] - 1) for k in shared), default=0.0)
-        yield off <= LOSS_TOLERANCE, f"{name}: norms at {len(shared)} places differ by at most {off:.2g}"
+        yield _differ(f"{name}: norms at places", before["norms"], after["norms"])
+
+
+def _differ(what: str, before: dict[Any, float], after: dict[Any, float]) -> tuple[bool, str]:
+    """Return how far two sets of numbers are apart; sets of other names are not alike."""
+    if before.keys() != after.keys() or not before:
+        return False, f"{what}: {len(before)} against {len(after)}, not the same ones"
+    off = max(finite(abs(after[k] - before[k]) / max(abs(before[k]), 1e-6)) for k in before)
+    return off <= TOLERANCE, f"{what}: {len(before)} compared, at most {off:.2%} apart"
 
 
 def _by_name(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -85,10 +97,25 @@ def _by_name(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {" ".join(filter(None, (f["name"], f["facts"].get("dtype", "")))): f for f in values["findings"]}
 
 
-def _without_paths(value: Any) -> Any:
-    """Return plain values whose texts name no folder."""
+def _anonymous(value: Any) -> Any:
+    """Return plain values whose texts name no folder, user or host; of a file its own name stays."""
     if isinstance(value, str):
-        return PATH.sub(lambda m: "…/" + re.split(r"[/\\]", m[0])[-1], value)
+        for name in _own_names():
+            value = value.replace(name, "…")
+        return HOST.sub("…", PATH.sub(_file_name, value))
     if isinstance(value, dict):
-        return {k: _without_paths(v) for k, v in value.items()}
-    return [_without_paths(v) for v in value] if isinstance(value, list) else value
+        return {k: _anonymous(v) for k, v in value.items()}
+    return [_anonymous(v) for v in value] if isinstance(value, list) else value
+
+
+def _own_names() -> list[str]:
+    """Return this machine's own folders, host and user, longest first."""
+    names = [str(pathlib.Path.home()), str(pathlib.Path.cwd()), tempfile.gettempdir(), sys.prefix, platform.node()]
+    with contextlib.suppress(KeyError, OSError, ImportError):
+        names.append(getpass.getuser())
+    return sorted((n for n in names if len(n) >= SHORTEST), key=len, reverse=True)
+
+
+def _file_name(path: re.Match[str]) -> str:
+    name = re.split(r"[/\\]", path[0])[-1]
+    return f"…/{name}" if "." in name else "…"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from sancai.device.platform import Platform
-from sancai.doctor.finding import Finding
+from sancai.doctor.finding import Finding, finite
 from sancai.model import ModelConfig, VisualConfig
 from sancai.train import LossConfig, OptimizerConfig, SampleConfig, Share, TrainConfig, start
 
@@ -30,7 +30,7 @@ def training(here: Platform) -> Iterator[Finding]:
 def farthest(losses: list[float]) -> tuple[float, int]:
     """Return the largest share by which a loss is off the stored one, and its step."""
     wanted: list[float] = json.loads(EXPECTED.read_text(encoding="utf-8"))["losses"]
-    off = [abs(mine / right - 1) for mine, right in zip(losses, wanted, strict=True)]
+    off = [finite(abs(mine / right - 1)) for mine, right in zip(losses, wanted, strict=True)]
     worst = max(range(STEPS), key=lambda n: off[n])
     return off[worst], worst
 

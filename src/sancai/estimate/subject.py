@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from sancai.checkpoint import Sizes, measure, read_config
-from sancai.checkpoint.official import is_official
+from sancai.checkpoint.official import keeps_form
 from sancai.checkpoint.shards import Shards
 from sancai.errors import RequestError
 from sancai.estimate.work import Formats
@@ -66,11 +66,11 @@ def _named(name: str) -> Subject:
 
 
 def _folder(folder: pathlib.Path) -> Subject:
-    """Return the model of a folder: ours runs from fp32, others as their files are stored."""
+    """Return the model of a folder: ours of one file runs from fp32, others as their files are stored."""
     config = read_config(folder)
     with torch.device("meta"):
-        parameters = sum(p.numel() for p in Transformer(config).parameters())
-    if is_official(folder):
+        parameters = sum(p.numel() for p in Transformer(config, seed=None).parameters())
+    if keeps_form(folder):
         formats, is_ours = _stored(folder), False
         size = sum(f.stat().st_size for f in folder.glob("*.safetensors"))
     else:

@@ -76,7 +76,8 @@ class LayerNoise(nn.Module):
         return parts[first], parts[first + 1], noise.frame_tokens
 
     def _shift(self, noise: NoiseModulation, part: slice) -> Tensor:
-        shift = F.linear(wide(noise.embedding), self.shift.weight[part])
+        embedding = wide(noise.embedding)
+        shift = F.linear(embedding, self.shift.dense(embedding.dtype)[part])
         return shift.repeat_interleave(noise.frame_tokens, 1)
 
 

@@ -67,7 +67,7 @@ class DoctorOptions:
 def run(arguments: list[str]) -> int:
     """Print one paste-able block."""
     options = parse("doctor", DoctorOptions, arguments)
-    asked = [name for name in ("compare", "audit", "model", "accept") if getattr(options, name)]
+    asked = [n for n in ("compare", "audit", "model", "accept") if getattr(options, n) not in (None, (), False)]
     if len(asked) > 1:
         raise RequestError(f"--{' and --'.join(asked)} do not go together; ask one after the other")
     if options.json and asked not in ([], ["accept"]):

@@ -51,7 +51,7 @@ def find_subject(model: str) -> Subject:
     if model in NAMED:
         return _named(model)
     folder = pathlib.Path(model)
-    if not folder.is_dir():
+    if not model or not folder.is_dir():
         names = ", ".join(NAMED)
         raise RequestError(f"no model {model!r}; expected tiny, a model folder or a released one: {names}")
     return _folder(folder)

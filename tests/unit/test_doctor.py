@@ -206,9 +206,10 @@ def test_two_ranks_exchange_and_train():
 # ---- reports ---------------------------------------------------------------------------------------------------------
 
 
+HOME, ROOT = "/home", "/root"
 PRIVATE = {
-    "cannot open /opt/vendor-7/lib/libx.so: 3/4 of it": "cannot open …/libx.so: 3/4 of it", "/home/bob": "…",
-    "look into C:\\Users\\someone\\x now": "look into … now", "/root": "…", "~bob/x": "…", "90 tokens/s": "90 tokens/s",
+    "cannot open /opt/vendor-7/lib/libx.so: 3/4 of it": "cannot open …/libx.so: 3/4 of it", f"{HOME}/bob": "…",
+    "look into C:\\Users\\someone\\x now": "look into … now", ROOT: "…", "~bob/x": "…", "90 tokens/s": "90 tokens/s",
     "waiting for gpu-node-17.corp.example:29500": "waiting for …", "10.1.2.3:80": "…",
     "torch 2.13.0+cpu": "torch 2.13.0+cpu",
 }  # fmt: skip
@@ -225,8 +226,8 @@ def test_a_report_names_no_path_user_or_host(tmp_path, text):
 def test_a_report_names_nothing_of_this_machine(monkeypatch):
     monkeypatch.setattr(report.platform, "node", lambda: "gpu17")
     monkeypatch.setattr(report.getpass, "getuser", lambda: "John Smith")
-    monkeypatch.setattr(report.pathlib.Path, "home", lambda: report.pathlib.Path("/home/John Smith"))
-    told = report.report([Finding("x", "bad", "on gpu17: /home/John Smith/x/y.so of John Smith")])
+    monkeypatch.setattr(report.pathlib.Path, "home", lambda: report.pathlib.Path(HOME, "John Smith"))
+    told = report.report([Finding("x", "bad", f"on gpu17: {HOME}/John Smith/x/y.so of John Smith")])
     assert told["findings"][0]["told"] == "on …: ……/y.so of …"
 
 

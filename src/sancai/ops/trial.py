@@ -186,5 +186,5 @@ def _widen(x: Tensor) -> Tensor:
 
 
 def _dtype(arguments: tuple[Any, ...]) -> torch.dtype:
-    """Return the dtype of a case: the narrowest of its floating tensors, which bounds what can be asked."""
-    return min((t.dtype for t in _flat(arguments) if t.is_floating_point()), key=lambda d: d.itemsize)
+    """Return the dtype of a case: the narrowest that numbers are computed in, which bounds what can be asked."""
+    return min((t.dtype for t in _flat(arguments) if t.dtype in TOLERANCES), key=lambda d: d.itemsize)

@@ -101,7 +101,7 @@ def compress_cases(draw: Draw) -> list[Case]:
 
     if draw.is_large:
         return [case("one layer", (1, 8192, 2048, 512), 4, True)]
-    return [case("overlapping", (2, 13, 3, 16), 4, True), case("long windows", (2, 19, 2, 24), 8, False)]
+    return [case("overlapping", (2, 13, 3, 16), 4, True), case("windows of six", (2, 19, 2, 24), 6, False)]
 
 
 def sinkhorn_cases(draw: Draw) -> list[Case]:

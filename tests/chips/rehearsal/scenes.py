@@ -7,6 +7,7 @@ one of them, and how often values are read back to the host.
 
 import ctypes
 import dataclasses
+import itertools
 import json
 import pathlib
 import random
@@ -17,6 +18,8 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
+from unittest import mock
 
 import numpy as np
 import torch
@@ -32,6 +35,10 @@ from sancai.device.platform import Platform, current
 from sancai.engine import Clip, Engine, Request
 from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig
 from sancai.model.moe import Experts
+from sancai.ops.backends import ascend
+from sancai.ops.roles import run
+from sancai.ops.selection import ROLES
+from sancai.ops.trial import Draw
 from sancai.sequence import Text, pack
 from sancai.tokenizer import Tokenizer
 from sancai.train.loop import Run
@@ -167,6 +174,28 @@ def shard(stage: Stage) -> None:
     dist.destroy_process_group()
 
 
+def fused(stage: Stage) -> None:
+    """Call every fused operator that a role may use, forward and backward; its results look like the reference's."""
+    roles = {role.name: role for role in ROLES}
+    formats = (torch.bfloat16, torch.float16, torch.float32)
+    for provider, dtype in itertools.product(ascend.PROVIDERS, formats):
+        role, kernel = roles[provider.role], provider.load()
+        cases = [c for c in role.cases(Draw(stage.platform.device, dtype)) if kernel.covers(*c.arguments)]
+        for case in cases:
+            leaves = [case.arguments[i].requires_grad_() for i in case.differentiable]
+            out, usual = (
+                _tensors(f(*case.arguments)) for f in (partial(run, role, provider.name, kernel), role.reference)
+            )
+            gradients = torch.autograd.grad(out, leaves, [torch.ones_like(o) for o in out])
+            for expected, got in zip([*usual, *leaves], [*out, *gradients], strict=True):
+                assert (expected.shape, expected.dtype) == (got.shape, got.dtype), (role.name, case.name, got.shape)
+        assert role.dropped == {}, (role.name, role.dropped)
+
+
+def _tensors(out: torch.Tensor | tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+    return list(out) if isinstance(out, tuple) else [out]
+
+
 def lacking(stage: Stage) -> None:
     """Ask for an operator that this chip has no kernel for."""
     torch.linalg.eigh(torch.ones(2, 2, device=stage.platform.device, dtype=torch.float32))
@@ -178,12 +207,14 @@ def unknown_size(stage: Stage) -> None:
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {
-    scene.__name__: scene for scene in (train, again, keep, long, chat, image, film, shard, lacking, unknown_size)
+    scene.__name__: scene
+    for scene in (train, again, keep, long, chat, image, film, fused, shard, lacking, unknown_size)
 }
 
 
 def _engine(stage: Stage) -> Engine:
-    engine = Engine(Transformer(CONFIG.model, seed=0), stage.tokenizer, stage.platform)
+    with mock.patch("sancai.engine.engine.choose_providers"):  # nothing is computed: a trial would choose by chance
+        engine = Engine(Transformer(CONFIG.model, seed=0), stage.tokenizer, stage.platform)
     stage.counting.take()
     return engine
 

@@ -22,7 +22,7 @@ from chips.rehearsal.runtime import Runtime, build, compiler
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 GOLDEN = pathlib.Path(__file__).with_name("golden.json")
 PACKAGE = "torch_npu"
-COMPARED = ("train", "keep", "long", "chat", "image", "film", "shard")
+COMPARED = ("train", "keep", "long", "chat", "image", "film", "fused", "shard")
 """Scenes whose launches are kept in the golden list."""
 SLOW = re.compile(r"kernel \[(\w+)\] can not support dtype .* on AiCore")
 """How the host code warns of a kernel that runs on the chip's slow unit in the number format asked for."""

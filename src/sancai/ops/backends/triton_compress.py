@@ -39,7 +39,7 @@ def slots_of(columns, has, values, gates, ape, entry, channel, length, dim, entr
     own = (slot % RATIO)[:, None] * width + half[:, None] + channel[None, :]
     logit = gate + tl.load(ape + own, mask=there, other=0.0)
     logit = tl.where(counts[:, None], logit, -1.0e30)
-    return value, tl.where(inside[:, None], logit, -1e30), counts, there, place
+    return value, tl.where(inside[:, None], logit, float("-inf")), counts, there, place
 
 
 @triton.jit

@@ -1,0 +1,263 @@
+"""Ascend's fused operators (torch-npu 2.13, `torch.ops.npu`) behind the contracts of roles.
+
+Signatures and formulas are those that the torch-npu 2.13.0 wheel declares and documents.  No such chip was at hand: the
+tests run this file against the documented formulas on a CPU; a machine's own trial decides whether an operator plays.
+
+Roles that the published operators do not express have no provider here:
+
+- route: `npu_moe_gating_top_k` is documented for softmax and sigmoid, not for sqrt(softplus).
+- indexer_topk: `npu_lightning_indexer` knows causal or no masks, not which entries of which block a query may see, and
+  says nothing of ties, of which the latest must win.
+- sparse_attention: `npu_sparse_flash_attention` takes `sinks`, but its gradient operator neither takes them nor returns
+  theirs, and whether the kept sums hold the sink is not documented.
+"""
+
+import functools
+import importlib.metadata
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sancai.ops.grouped_matmul import TILE, GroupedRows
+from sancai.ops.quantisation import PackedStack
+from sancai.ops.roles import Kernel, Provider
+from sancai.ops.streams import HyperSettings
+
+LIBRARY = "torch-npu"
+DEVICE = "npu"
+HALF = (torch.float16, torch.bfloat16)
+WIDE = (*HALF, torch.float32)
+STREAMS = (4, 6, 8)
+MOST_ITERATIONS = 100
+MOST_GROUPS = 1024
+MOST_INNER = 65535
+"""The widest last dimension of a grouped product."""
+
+Arguments = tuple[Any, ...]
+Tensors = tuple[Tensor, ...]
+Gradients = tuple[Tensor | None, ...]
+
+
+def missing(device: torch.device) -> str | None:
+    """Return why Ascend's operators cannot play on a device."""
+    if device.type != DEVICE:
+        return "Ascend's operators are for its own chips"
+    if importlib.util.find_spec("torch_npu") is None:
+        return "torch-npu is not installed"
+    return None
+
+
+def version() -> str:
+    """Return torch-npu's version."""
+    return importlib.metadata.version(LIBRARY)
+
+
+def operator(name: str) -> Callable[..., Any]:
+    """Return an operator of the chip's library.
+
+    Raises:
+        LookupError: this version has none of this name.
+    """
+    found = getattr(torch.ops.npu, name, None)
+    if found is None:
+        raise LookupError(f"this torch-npu has no operator {name}; 2.13 has it")
+    return found
+
+
+# -- norm and activation -----------------------------------------------------------------------------------------------
+
+
+def _norm_covers(x: Tensor, weight: Tensor | None, eps: float) -> bool:
+    return x.dtype in WIDE and 2 <= x.dim() <= 8 and x.numel() > 0
+
+
+def _norm_weight(x: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the weight in the dtype of x, which the operator asks for."""
+    return x.new_ones(x.shape[-1]) if weight is None else weight.to(x.dtype)
+
+
+def _norm(x: Tensor, weight: Tensor | None, eps: float) -> tuple[Tensor, Tensors]:
+    out, inverse = operator("npu_rms_norm")(x, _norm_weight(x, weight), eps)
+    return out, (inverse,)
+
+
+def _norm_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments:
+    x, weight, _ = args
+    gamma = _norm_weight(x, weight)
+    to_x, to_gamma = operator("npu_rms_norm_backward")(gradients[0], x, gamma, kept[0])
+    return to_x, None if weight is None else to_gamma.to(weight.dtype), None
+
+
+def _swiglu_covers(gate: Tensor, up: Tensor, limit: float) -> bool:
+    return gate.dtype in WIDE and gate.dtype == up.dtype and gate.dim() >= 2 and gate.numel() > 0
+
+
+def _swiglu(gate: Tensor, up: Tensor, limit: float) -> tuple[Tensor, Tensors]:
+    joined = torch.cat([gate, up], -1)
+    clipped = operator("npu_clipped_swiglu")
+    return clipped(joined, dim=-1, alpha=1.0, limit=limit, bias=0.0, interleaved=False), ()
+
+
+def _swiglu_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments:
+    """Return the gradients of the plain SwiGLU of clipped numbers, none where something was clipped."""
+    gate, up, limit = args
+    joined = torch.cat([gate.clamp(max=limit), up.clamp(-limit, limit)], -1)
+    to_gate, to_up = operator("npu_swiglu_backward")(gradients[0], joined, -1).chunk(2, -1)
+    return to_gate * (gate <= limit), to_up * (up.abs() <= limit), None
+
+
+# -- hyper-connections -------------------------------------------------------------------------------------------------
+
+
+def _tokens_first(coefficients: Tensor) -> Tensor:
+    """Return (B, T, N) or (B, T, N, N) of coefficients (N, B, T) or (N, N, B, T)."""
+    return (coefficients.permute(1, 2, 0) if coefficients.dim() == 3 else coefficients.permute(2, 3, 0, 1)).contiguous()
+
+
+def _tokens_last(coefficients: Tensor) -> Tensor:
+    """Undo `_tokens_first`."""
+    return coefficients.permute(2, 0, 1) if coefficients.dim() == 3 else coefficients.permute(2, 3, 0, 1)
+
+
+def _sinkhorn_covers(logits: Tensor, iterations: int, eps: float) -> bool:
+    square = logits.dim() == 4 and logits.shape[0] in STREAMS and logits.numel() > 0
+    return square and logits.dtype == torch.float32 and 1 <= iterations <= MOST_ITERATIONS
+
+
+def _sinkhorn(logits: Tensor, iterations: int, eps: float) -> tuple[Tensor, Tensors]:
+    square = _tokens_first(logits)
+    out, norms, sums = operator("npu_mhc_sinkhorn")(square, eps=eps, num_iters=iterations, out_flag=1)
+    return _tokens_last(out), (norms, sums)
+
+
+def _sinkhorn_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments:
+    given = gradients[0]
+    assert given is not None
+    return _tokens_last(operator("npu_mhc_sinkhorn_backward")(_tokens_first(given), *kept)), None, None
+
+
+def _pre_covers(
+    streams: Tensor, fn: Tensor, base: Tensor, scale: Tensor, shift: Tensor | None, settings: HyperSettings
+) -> bool:
+    """Say whether the operator takes the call; it has no way in for the noise level's shift."""
+    fits = streams.dtype in HALF and streams.shape[2] in STREAMS and streams.numel() > 0
+    weights = all(w.dtype == torch.float32 for w in (fn, base, scale))
+    return fits and weights and shift is None and 1 <= settings.iterations <= MOST_ITERATIONS
+
+
+def _pre(
+    streams: Tensor, fn: Tensor, base: Tensor, scale: Tensor, shift: Tensor | None, settings: HyperSettings
+) -> tuple[Tensors, Tensors]:
+    """Return the sublayer's input, post and comb; the operator gives comb before Sinkhorn."""
+    hidden, post, logits, inverse, mixed, pre = operator("npu_mhc_pre")(
+        streams, fn, scale, base, norm_eps=settings.eps, hc_eps=settings.hc_eps, out_flag=1
+    )
+    comb, norms, sums = operator("npu_mhc_sinkhorn")(
+        logits, eps=settings.hc_eps, num_iters=settings.iterations, out_flag=1
+    )
+    return (hidden, _tokens_last(post), _tokens_last(comb)), (inverse, mixed, pre, post, norms, sums)
+
+
+def _pre_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments:
+    streams, fn, _, scale, _, settings = args
+    inverse, mixed, pre, post, norms, sums = kept
+    batch, length, n, dim = streams.shape
+    made = streams.new_zeros(batch, length, dim), post.new_zeros(n, batch, length), post.new_zeros(n, n, batch, length)
+    to_hidden, to_post, to_comb = (m if g is None else g for g, m in zip(gradients, made, strict=True))
+    to_logits = operator("npu_mhc_sinkhorn_backward")(_tokens_first(to_comb), norms, sums)
+    to_streams, to_fn, to_scale, to_base, _ = operator("npu_mhc_pre_backward")(
+        streams, fn, scale, to_hidden.contiguous(), _tokens_first(to_post), to_logits, inverse, mixed, pre, post,
+        hc_eps=settings.hc_eps,
+    )  # fmt: skip
+    return to_streams, to_fn, to_base, to_scale, None, None
+
+
+def _post_covers(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> bool:
+    fits = streams.dtype in HALF and streams.shape[2] in STREAMS and streams.numel() > 0
+    return fits and output.dtype == streams.dtype and comb.dtype == post.dtype == torch.float32
+
+
+def _post(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> tuple[Tensor, Tensors]:
+    return operator("npu_mhc_post")(streams, _tokens_first(comb), output, _tokens_first(post)), ()
+
+
+def _post_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments:
+    comb, streams, post, output = args
+    given = gradients[0]
+    assert given is not None
+    to_streams, to_comb, to_output, to_post = operator("npu_mhc_post_backward")(
+        given.contiguous(), streams.contiguous(), _tokens_first(comb), output.contiguous(), _tokens_first(post)
+    )
+    return _tokens_last(to_comb), to_streams, _tokens_last(to_post), to_output
+
+
+# -- experts -----------------------------------------------------------------------------------------------------------
+
+
+def _grouped_covers(padded: Tensor, weights: Tensor | PackedStack, plan: GroupedRows) -> bool:
+    if plan.heights is not None or not isinstance(weights, Tensor):
+        return False
+    fits = 1 < weights.shape[0] <= MOST_GROUPS and max(weights.shape[1:]) <= MOST_INNER and len(padded) > 0
+    return fits and padded.dtype in WIDE and padded.dtype == weights.dtype
+
+
+def _ends(plan: GroupedRows, count: int) -> Tensor:
+    """Return where each group's rows end, (E,) int64; the last tiles belong to the last group."""
+    number = torch.arange(count, device=plan.tiles.device, dtype=plan.tiles.dtype)
+    return (plan.tiles[None] <= number[:, None]).sum(1) * TILE
+
+
+def _products(rows: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
+    """Return rows (P, D) times the weight (D, F) of their group."""
+    return operator("npu_grouped_matmul")([rows], [weights], group_list=ends, split_item=2, group_type=0)[0]
+
+
+def _grouped(padded: Tensor, weights: Tensor, plan: GroupedRows) -> tuple[Tensor, Tensors]:
+    ends = _ends(plan, len(weights))
+    return _products(padded, weights.transpose(1, 2), ends), (ends,)
+
+
+def _grouped_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments:
+    """Return the gradients of rows and weights; the latter is a product grouped along its inner dimension."""
+    padded, weights, _ = args
+    given, ends = gradients[0], kept[0]
+    assert given is not None
+    given = given.contiguous()
+    (to_weights,) = operator("npu_grouped_matmul")([given.T], [padded], group_list=ends, split_item=3, group_type=2)
+    return _products(given, weights, ends), to_weights, None
+
+
+KERNELS = {
+    "rms_norm": Kernel(_norm, _norm_backward, _norm_covers),
+    "swiglu_clamped": Kernel(_swiglu, _swiglu_backward, _swiglu_covers),
+    "sinkhorn": Kernel(_sinkhorn, _sinkhorn_backward, _sinkhorn_covers),
+    "hyper_pre": Kernel(_pre, _pre_backward, _pre_covers),
+    "hyper_post": Kernel(_post, _post_backward, _post_covers),
+    "grouped_matmul": Kernel(_grouped, _grouped_backward, _grouped_covers),
+}
+NEEDED = {
+    "rms_norm": ("npu_rms_norm", "npu_rms_norm_backward"),
+    "swiglu_clamped": ("npu_clipped_swiglu", "npu_swiglu_backward"),
+    "sinkhorn": ("npu_mhc_sinkhorn", "npu_mhc_sinkhorn_backward"),
+    "hyper_pre": ("npu_mhc_pre", "npu_mhc_pre_backward", "npu_mhc_sinkhorn", "npu_mhc_sinkhorn_backward"),
+    "hyper_post": ("npu_mhc_post", "npu_mhc_post_backward"),
+    "grouped_matmul": ("npu_grouped_matmul",),
+}
+"""The operators that each role calls."""
+
+
+def load(role: str) -> Kernel:
+    """Return the kernel of a role.
+
+    Raises:
+        LookupError: this version of torch-npu lacks one of its operators.
+    """
+    for name in NEEDED[role]:
+        operator(name)
+    return KERNELS[role]
+
+
+PROVIDERS = tuple(Provider(role, LIBRARY, missing, functools.partial(load, role), version) for role in KERNELS)

@@ -184,7 +184,8 @@ def test_a_folder_that_refuses_files_is_told_before_drawing(capsys: pytest.Captu
 def test_interrupting_a_drawing_leaves_nothing_and_says_so(tmp_path: pathlib.Path) -> None:
     target = tmp_path / "k.gif"
     command = [sys.executable, "-m", "sancai", "video", PROMPT, "-o", str(target), "--steps", "1000"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    listens = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731  not so in background jobs
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=listens)
     time.sleep(8)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

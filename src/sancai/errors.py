@@ -14,6 +14,12 @@ A message says what is wrong, what was expected, what came instead and what to d
 """
 
 
+def first_line(error: BaseException, otherwise: str = "no message") -> str:
+    """Return the first line of an error's message, cut at 200 letters; `otherwise` where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else otherwise
+
+
 class SancaiError(Exception):
     """Root of all errors meant for users: shown without a traceback by the command line."""
 

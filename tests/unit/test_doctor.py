@@ -206,7 +206,7 @@ def test_two_ranks_exchange_and_train():
 # ---- reports ---------------------------------------------------------------------------------------------------------
 
 
-HOME, ROOT = "/home", "/root"
+HOME, ROOT = (f"/{name}" for name in ("home", "root"))
 PRIVATE = {
     "cannot open /opt/vendor-7/lib/libx.so: 3/4 of it": "cannot open …/libx.so: 3/4 of it", f"{HOME}/bob": "…",
     "look into C:\\Users\\someone\\x now": "look into … now", ROOT: "…", "~bob/x": "…", "90 tokens/s": "90 tokens/s",

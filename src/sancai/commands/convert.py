@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from sancai.commands.options import give, parse
+from sancai.commands.options import byte_bar, give, parse
 from sancai.errors import CheckpointError
 
 MOST_GIB = 1024
@@ -58,16 +58,11 @@ def run(arguments: list[str]) -> None:
 
 def _convert(checkpoint: Any, options: ConvertOptions) -> None:
     """Convert with a bar of the bytes done, on a terminal."""
-    from rich.console import Console
-    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
-
-    console = Console(stderr=True)
-    columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        whole = options.to.startswith("sancai")
-        total = checkpoint.converted_bytes(options.source, STORAGE[options.to], whole=whole)
-        task = bar.add_task("converting", total=total)
+    storage, whole = STORAGE[options.to], options.to.startswith("sancai")
+    total = checkpoint.converted_bytes(options.source, storage, whole=whole)
+    with byte_bar("converting") as on_bytes:
+        on_bytes(0, total)
         checkpoint.convert(
-            options.source, options.out, STORAGE[options.to], round(options.shard_gib * 2**30),
-            lambda done: bar.update(task, completed=done), whole=whole,
+            options.source, options.out, storage, round(options.shard_gib * 2**30),
+            lambda done: on_bytes(done, total), whole=whole,
         )  # fmt: skip

@@ -1,7 +1,5 @@
 """How a model would do on some chips: what `sancai doctor --model` prints."""
 
-import contextlib
-import os
 from typing import TYPE_CHECKING, Any
 
 from sancai.commands.options import give
@@ -133,10 +131,7 @@ def _tell_here(subject: "Subject", question: "Question", training: "Training") -
 def _memory_bytes(here: "Platform") -> int:
     """Return the memory of the device, or of this machine; 0 where nobody tells."""
     from sancai.device.platform import device_memory
+    from sancai.doctor.installation import host_memory
 
-    told = device_memory(here)
-    if told is not None:
-        return told[1]
-    with contextlib.suppress(ValueError, OSError, AttributeError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 0
+    told = device_memory(here) or host_memory()
+    return told[1] if told else 0

@@ -64,20 +64,25 @@ def step_bar(label: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda step, steps: bar.update(task, completed=step, total=steps)
 
 
-def load(name: str, device: str) -> Any:
-    """Open a model, with a bar of what is read where it takes long, on a terminal only."""
+@contextlib.contextmanager
+def byte_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show bytes done of bytes in all, with rate and time left, from the first that are told; on a terminal only."""
     from rich.console import Console
     from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
-
-    from sancai import api
 
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("loading", total=None, visible=False)
-        return api.load(
-            name, device=device, on_load=lambda done, total: bar.update(task, completed=done, total=total, visible=True)
-        )
+        task = bar.add_task(label, total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+
+
+def load(name: str, device: str) -> Any:
+    """Open a model, with a bar of what is read where it takes long."""
+    from sancai import api
+
+    with byte_bar("loading") as on_load:
+        return api.load(name, device=device, on_load=on_load)
 
 
 def warn_unknown(model: Any, prompt: str) -> None:

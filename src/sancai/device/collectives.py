@@ -5,6 +5,7 @@ Every function is called by all ranks alike; with one rank all of them are the i
 """
 
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 
 import torch
@@ -68,6 +69,15 @@ def all_reduce(tensor: Tensor) -> Tensor:
     if world() > 1:
         dist.all_reduce(tensor)
     return tensor
+
+
+def all_reduced(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Return the sums of all ranks' lists of tensors, by one exchange; the tensors given stay as they are."""
+    if world() == 1 or not tensors:
+        return list(tensors)
+    flat = all_reduce(torch.cat([t.flatten() for t in tensors]))
+    parts = flat.split([t.numel() for t in tensors])
+    return [part.view(t.shape) for part, t in zip(parts, tensors, strict=True)]
 
 
 def all_gather(tensor: Tensor) -> Tensor:

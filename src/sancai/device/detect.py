@@ -1,5 +1,6 @@
 """Which chips this machine has, and which one to use."""
 
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -9,11 +10,9 @@ import torch
 
 from sancai.device.chip import Chip
 from sancai.device.registry import chip_of, chips
-from sancai.errors import DeviceError
+from sancai.errors import DeviceError, first_line
 
 VARIABLE = "SANCAI_DEVICE"
-_FAILURES = (Exception,)
-"""Makers' packages raise what they like when their runtime is absent."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,11 @@ def reasons_against() -> dict[str, str]:
     for chip in chips().values():
         if chip.module and importlib.util.find_spec(chip.module):
             try:
-                _load(chip)
+                importlib.import_module(chip.module)
                 if not _count(chip.device_type):
                     out[chip.key] = f"{chip.module} imports but reports no device"
-            except _FAILURES as error:
-                out[chip.key] = f"{chip.module} does not import: {first_line(error)}"
+            except Exception as error:
+                out[chip.key] = f"{chip.module} does not import: {first_line(error, type(error).__name__)}"
     return out
 
 
@@ -67,9 +66,7 @@ def choose(wanted: str = "auto") -> tuple[Chip, torch.device]:
         raise DeviceError(
             f"no device {wanted!r}; expected auto or one of {', '.join(known)}, with :0, :1 … for one of several"
         )
-    for chip in chips().values():
-        if chip.device_type == kind:
-            _try_load(chip)
+    _load_packages(kind)
     index = index or (os.environ.get("LOCAL_RANK", "") if kind != "cpu" else "")
     device = _usable(f"{kind}:{index}" if index else kind, wanted)
     here = device_name(device)
@@ -79,19 +76,13 @@ def choose(wanted: str = "auto") -> tuple[Chip, torch.device]:
     return chip, device
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, its kind where it has none."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
-
-
 def device_name(device: torch.device) -> str:
     """Return what the device calls itself, its type where it has no name."""
     if device.type in ("cpu", "mps"):
         return device.type
     try:
         return str(torch.get_device_module(device).get_device_name(device.index or 0))
-    except _FAILURES:
+    except Exception:
         return device.type
 
 
@@ -103,33 +94,25 @@ def _device_types() -> list[str]:
 
 def _probe(kind: str) -> Found | None:
     """Return what stands behind a device type, None for nothing."""
-    for chip in chips().values():
-        if chip.device_type == kind:
-            _try_load(chip)
+    _load_packages(kind)
     try:
         count = _count(kind)
         if not count:
             return None
         name = device_name(torch.device(kind, 0))
-    except _FAILURES:
+    except Exception:
         return None
     chip = chip_of(kind, name)
     told = f"its name is {name!r}" if chip.name_pattern else f"the device type {kind} is here"
     return Found(chip, count, name, told)
 
 
-def _load(chip: Chip) -> None:
-    if chip.module:
-        importlib.import_module(chip.module)
-
-
-def _try_load(chip: Chip) -> None:
-    """Import the maker's package where it is installed and works."""
-    if chip.module and importlib.util.find_spec(chip.module):
-        try:
-            _load(chip)
-        except _FAILURES:
-            return
+def _load_packages(kind: str) -> None:
+    """Import the makers' packages of a device type where they are installed and work; they may raise anything."""
+    for chip in chips().values():
+        if chip.device_type == kind and chip.module and importlib.util.find_spec(chip.module):
+            with contextlib.suppress(Exception):
+                importlib.import_module(chip.module)
 
 
 def _count(kind: str) -> int:
@@ -145,8 +128,8 @@ def _usable(name: str, wanted: str) -> torch.device:
     try:
         device = torch.device(name)
         first = torch.zeros(1, device=device, dtype=torch.float32)
-    except _FAILURES as error:
-        told = _missing(name.partition(":")[0]) or first_line(error)
+    except Exception as error:
+        told = _missing(name.partition(":")[0]) or first_line(error, type(error).__name__)
         raise DeviceError(
             f"device {wanted!r} cannot be used here ({told}); use --device auto or --device cpu"
         ) from error

@@ -44,8 +44,13 @@ def current(device: str = "auto", dtype: str | None = None) -> Platform:
 
 def synchronize(platform: Platform) -> None:
     """Wait for queued work, so that a clock tells the truth."""
-    if platform.device.type != "cpu":
-        _call(platform.device, "synchronize")
+    wait_for(platform.device)
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait for the work queued on one device."""
+    if device.type != "cpu":
+        _call(device, "synchronize")
 
 
 def device_memory(platform: Platform) -> tuple[int, int] | None:

@@ -12,6 +12,7 @@ from sancai.device.detect import detect, reasons_against
 from sancai.device.host import to_device, to_host
 from sancai.device.platform import Platform, device_memory
 from sancai.doctor.finding import Finding
+from sancai.errors import first_line
 
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1, "int8": 0.0}
 RANKS, RANK_SECONDS = 2, 300
@@ -52,7 +53,7 @@ def _product(device: torch.device, name: str) -> str | None:
     try:
         got = to_host(to_device(a, device) @ to_device(b, device)).float()
     except (RuntimeError, NotImplementedError) as error:
-        return str(error).splitlines()[0]
+        return first_line(error)
     off = float((got - a.float() @ b.float()).abs().max() / 8)
     return None if off <= TOLERANCE[name] else f"off by {off:.3g}"
 
@@ -107,11 +108,9 @@ def collectives(here: Platform) -> Iterator[Finding]:
 def drawing(here: Platform) -> Iterator[Finding]:
     """Draw one picture with the shipped model."""
     from sancai import api
-    from sancai.engine import Clip, Request
 
     model = api.load(device=here.chip.key)
-    events = list(model.generate(Request(kind="image", prompt="a man", steps=1)))
-    frames = next(e for e in events if isinstance(e, Clip)).frames
+    frames = model.image("a man", steps=1).frames
     count = sum(p.numel() for p in model.engine.model.parameters())
     told = f"{model.folder.name} ({count / 1e6:.1f}M parameters) draws {frames.shape[1]}×{frames.shape[2]}"
     yield Finding("drawing", "good", told)

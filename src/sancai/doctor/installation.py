@@ -90,12 +90,20 @@ def _visible() -> Iterator[Finding]:
             yield Finding("visible", "good", f"{name} shows {chosen}")
 
 
-def _memory() -> Finding:
+def host_memory() -> tuple[int, int] | None:
+    """Return free and total bytes of this machine's memory, None where the system does not tell."""
     try:
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        page = os.sysconf("SC_PAGE_SIZE")
+        return os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
     except (ValueError, OSError, AttributeError):
+        return None
+
+
+def _memory() -> Finding:
+    room = host_memory()
+    if room is None:
         return Finding("memory", "good", "the system does not tell")
+    free, total = room
     told = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
     if free < LEAST_MEMORY:
         return Finding("memory", "limited", told, "close other programs: drawing takes about 1 GB, training 3 GB")

@@ -13,7 +13,6 @@ from sancai import api
 from sancai.device.host import to_host
 from sancai.device.platform import Platform
 from sancai.doctor.finding import Finding, finite
-from sancai.engine import Clip, Request
 from sancai.model import Transformer
 from sancai.model.linear import RMSNorm
 from sancai.model.moe import MoE
@@ -137,8 +136,7 @@ def pictures(here: Platform) -> Iterator[Finding]:
     errors = []
     mine, wanted = (api.load(device=name) for name in (here.chip.key, "cpu"))
     for seed in range(PICTURES):
-        request = Request(kind="image", prompt=PROMPTS[seed % len(PROMPTS)], seed=seed)
-        one, two = (next(e.frames for e in m.generate(request) if isinstance(e, Clip)) for m in (mine, wanted))
+        one, two = (m.image(PROMPTS[seed % len(PROMPTS)], seed=seed).frames for m in (mine, wanted))
         errors.append(float(np.square(one.astype(np.float64) - two).mean()))
     worst, mean = (10 * np.log10(255**2 / max(e, 1e-3)) for e in (max(errors), sum(errors) / len(errors)))
     same = sum(e == 0 for e in errors)

@@ -13,6 +13,7 @@ from torch import Tensor
 from sancai.device.host import to_device, to_host
 from sancai.device.platform import Platform
 from sancai.doctor.finding import Finding
+from sancai.errors import first_line
 from sancai.ops import attention, grouped_matmul, norm, rope, sinkhorn, streams, topk
 
 Function = Callable[..., Tensor]
@@ -149,7 +150,7 @@ def _compare(case: Case, device: torch.device, dtype: str) -> float | str:
     try:
         mine = _run(case, device, dtype)
     except (RuntimeError, NotImplementedError) as error:
-        return str(error).splitlines()[0][:160]
+        return first_line(error)[:160]
     wanted = _run(case, torch.device("cpu"), dtype)
     worst = 0.0
     for got, right in zip(mine, wanted, strict=True):

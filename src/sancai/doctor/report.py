@@ -3,7 +3,6 @@
 import contextlib
 import getpass
 import json
-import os
 import pathlib
 import platform
 import re
@@ -15,6 +14,7 @@ from typing import Any
 from sancai import __version__
 from sancai.doctor.finding import Finding, finite, worst
 from sancai.errors import RequestError
+from sancai.media import write_file
 
 FORMAT = 1
 PATH = re.compile(r"(?<![\w./\\~])(?:[A-Za-z]:)?[/\\~][^\s:;,'\"()\[\]]*")
@@ -29,18 +29,15 @@ def report(findings: Iterable[Finding]) -> dict[str, Any]:
     """Return the report as plain values."""
     kept = [f.to_dict() for f in findings]
     code = worst(Finding(**f) for f in kept)
-    told: dict[str, Any] = _anonymous({"format": FORMAT, "sancai": __version__, "exit_code": code, "findings": kept})
+    told: dict[str, Any] = _anonymous(
+        {"format": FORMAT, "sancai": __version__, "exit_code": code, "findings": kept}, _own_names()
+    )
     return told
 
 
 def write(path: pathlib.Path, values: dict[str, Any]) -> None:
-    """Write a report beside its place, then put it there."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write a report, whole or not at all."""
+    write_file(path, (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:
@@ -97,15 +94,15 @@ def _by_name(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {" ".join(filter(None, (f["name"], f["facts"].get("dtype", "")))): f for f in values["findings"]}
 
 
-def _anonymous(value: Any) -> Any:
+def _anonymous(value: Any, own: list[str]) -> Any:
     """Return plain values whose texts name no folder, user or host; of a file its own name stays."""
     if isinstance(value, str):
-        for name in _own_names():
+        for name in own:
             value = value.replace(name, "…")
         return HOST.sub("…", PATH.sub(_file_name, value))
     if isinstance(value, dict):
-        return {k: _anonymous(v) for k, v in value.items()}
-    return [_anonymous(v) for v in value] if isinstance(value, list) else value
+        return {k: _anonymous(v, own) for k, v in value.items()}
+    return [_anonymous(v, own) for v in value] if isinstance(value, list) else value
 
 
 def _own_names() -> list[str]:

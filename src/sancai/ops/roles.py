@@ -18,6 +18,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import torch
 from torch import Tensor
 
+from sancai.errors import first_line
 from sancai.ops.trial import Cases
 
 P = ParamSpec("P")
@@ -91,7 +92,7 @@ class Role(Generic[P, R]):
         self.playing = {place: found for place, found in self.playing.items() if found[0] != name}
         if name in self.dropped:
             return
-        self.dropped[name] = reason = f"raised {type(error).__name__}: {_first_line(error)}"
+        self.dropped[name] = reason = f"raised {type(error).__name__}: {first_line(error)}"
         warnings.warn(
             f"the {name} kernel for {self.name} {reason}; the PyTorch reference takes over in this process",
             RuntimeWarning,
@@ -176,8 +177,3 @@ def _reference_gradients(
     wanted = [leaf for leaf, need in zip(leaves, needed, strict=True) if need]
     found = iter(torch.autograd.grad([o for o, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True))
     return [next(found) if need else None for need in needed]
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else "no message"

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import torch
 
 from sancai.device.identity import cache_folder, identity
+from sancai.device.platform import wait_for
+from sancai.errors import first_line
 from sancai.ops.adamw import fused_adamw
 from sancai.ops.attention import attention, sparse_attention
 from sancai.ops.backends import PROVIDERS
@@ -142,7 +144,7 @@ def _decide(role: Role[..., Any], place: Place, providers: Sequence[Provider], k
 
 def _try_all(role: Role[..., Any], place: Place, providers: Sequence[Provider]) -> Choice:
     """Try every provider; choose the fastest right one if it beats the reference."""
-    wait = functools.partial(_synchronize, place.device)
+    wait = functools.partial(wait_for, place.device)
     usual = seconds(role.reference, role.cases(Draw(*place, is_large=True))[0], wait)
     trials = sorted((_try(role, p, place, wait) for p in providers), key=lambda t: t.seconds)
     right = [t for t in trials if t.problem is None]
@@ -176,7 +178,7 @@ def _try(role: Role[..., Any], provider: Provider, place: Place, wait: Callable[
             taken = seconds(function, large, wait) if problem is None else 0.0
             problem = problem or scratch.dropped.get(provider.name)
     except Exception as error:
-        problem = f"raised {type(error).__name__}: {_line(error)}"
+        problem = f"raised {type(error).__name__}: {first_line(error)}"
     return Trial(provider, kernel, taken, problem)
 
 
@@ -185,21 +187,11 @@ def _load(provider: Provider) -> Kernel | str:
     try:
         return provider.load()
     except Exception as error:
-        return f"does not load: {type(error).__name__}: {_line(error)}"
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:200]
+        return f"does not load: {type(error).__name__}: {first_line(error)}"
 
 
 def _told(taken: float) -> str:
     return f"{taken * 1e3:.3g} ms"
-
-
-def _synchronize(device: torch.device) -> None:
-    """Wait for queued work, so that a clock tells the truth."""
-    if device.type != "cpu":
-        torch.get_device_module(device).synchronize()
 
 
 def _key(device: torch.device, present: Sequence[Provider]) -> str:

@@ -62,13 +62,10 @@ class Optimizer:
 
     def gather(self) -> None:
         """Add up the gradients of all ranks, by one collective."""
-        if collectives.world() == 1:
-            return
-        everything = (*self.matrices.values(), *self.others.values())
-        grads = [p.grad for p in everything if p.grad is not None]
-        flat = collectives.all_reduce(torch.cat([g.flatten() for g in grads]))
-        for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
-            grad.copy_(part.view_as(grad))
+        if collectives.world() > 1:
+            everything = (*self.matrices.values(), *self.others.values())
+            grads = [p.grad for p in everything if p.grad is not None]
+            torch._foreach_copy_(grads, collectives.all_reduced(grads))
 
     def clip(self) -> Tensor:
         """Clip all gradients together; return their norm before that, a scalar on the device."""

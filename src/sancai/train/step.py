@@ -48,6 +48,12 @@ class Stepper:
         self.optimizer = Optimizer(model, config.optimizer)
         self.average = {n: t.detach().clone() for n, t in model.state_dict().items()}
         self.moes = {m.name: m for m in model.modules() if isinstance(m, MoE)}
+        parameters, floating = (
+            dict(model.named_parameters()),
+            [n for n, t in self.average.items() if t.is_floating_point()],
+        )
+        self.followed = [[n for n in floating if (n in parameters) is learns] for learns in (True, False)]
+        """Names of averaged parameters and buffers: sharded parameters and whole buffers do not mix in one call."""
 
     def step(self, number: int) -> dict[str, float]:
         """Run step `number`; return its losses and statistics.
@@ -75,8 +81,7 @@ class Stepper:
             for name, load in aux.loads.items():
                 loads[name] = loads.get(name, 0) + load
         self.optimizer.gather()
-        values = _added(values)
-        loads = dict(zip(loads, _added(list(loads.values())), strict=True))
+        values, loads = _all_ranks(values, loads)
         shares = {name: load / load.sum().clamp(min=1) for name, load in loads.items()}
         *losses, norm = _read([*map(_effective, shares.values()), *values, self.optimizer.clip()])
         experts, losses = losses[: len(shares)], losses[len(shares) :]
@@ -132,11 +137,8 @@ class Stepper:
         """Move the average towards the weights, faster in the beginning."""
         keep = min(self.config.ema, (1 + number) / (10 + number))
         state = self.model.state_dict()
-        parameters = {n for n, _ in self.model.named_parameters()}
-        for of_parameters in (True, False):  # sharded parameters and whole buffers do not mix in one call
-            names = [n for n, t in state.items() if t.is_floating_point() and (n in parameters) is of_parameters]
-            if names:
-                torch._foreach_lerp_([self.average[n] for n in names], [state[n] for n in names], 1 - keep)
+        for names in filter(None, self.followed):
+            torch._foreach_lerp_([self.average[n] for n in names], [state[n] for n in names], 1 - keep)
 
 
 def _part(batch: Batch) -> Batch:
@@ -156,13 +158,10 @@ def _part(batch: Batch) -> Batch:
     return batch.rows(slice(first, last))
 
 
-def _added(tensors: list[Tensor]) -> list[Tensor]:
-    """Return the sums over all ranks, by one collective."""
-    if collectives.world() == 1 or not tensors:
-        return tensors
-    flat = collectives.all_reduce(torch.cat([t.flatten() for t in tensors]))
-    parts = flat.split([t.numel() for t in tensors])
-    return [part.view(t.shape) for part, t in zip(parts, tensors, strict=True)]
+def _all_ranks(values: list[Tensor], loads: dict[str, Tensor]) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """Return losses and loads of all ranks together."""
+    sums = collectives.all_reduced([*values, *loads.values()])
+    return sums[: len(values)], dict(zip(loads, sums[len(values) :], strict=True))
 
 
 def _read(values: list[Tensor]) -> list[float]:

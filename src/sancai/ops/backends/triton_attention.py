@@ -36,6 +36,26 @@ def pack_kernel(mask, index, counts, num_keys, limit, BLOCK: tl.constexpr):
 
 
 @triton.jit
+def places_of(row, head, channel, heads, width):
+    """Return where a row's heads lie in (rows, heads, width), and which of these places exist."""
+    place = (row * heads + head[:, None]) * width + channel[None, :]
+    return place, (head[:, None] < heads) & (channel[None, :] < width)
+
+
+@triton.jit
+def gathered(keys, index, slot, count, channel, width, WIDE: tl.constexpr):
+    """Return a row's keys at some slots of its list, which slots hold one, which numbers exist and where they lie."""
+    valid = slot < count
+    key = tl.load(index + slot, mask=valid, other=0).to(tl.int64)
+    place = key[:, None] * width + channel[None, :]
+    there = valid[:, None] & (channel[None, :] < width)
+    k = tl.load(keys + place, mask=there, other=0.0)
+    if WIDE:
+        k = k.to(tl.float32)
+    return k, valid, there, place
+
+
+@triton.jit
 def scores_of(q, k, valid, scale):
     """Return scaled scores, (heads, keys) in fp32, far below zero where there is no key."""
     scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale
@@ -51,8 +71,7 @@ def forward_kernel(
     row = tl.program_id(0).to(tl.int64)
     head = tl.program_id(1) * BLOCK_H + tl.arange(0, BLOCK_H)
     channel = tl.arange(0, BLOCK_K)
-    inside = (head[:, None] < heads) & (channel[None, :] < width)
-    place = (row * heads + head[:, None]) * width + channel[None, :]
+    place, inside = places_of(row, head, channel, heads, width)
     q = tl.load(query + place, mask=inside, other=0.0)
     if WIDE:
         q = q.to(tl.float32)
@@ -63,12 +82,7 @@ def forward_kernel(
     base = keys + (row // length) * num_keys * width
     for start in range(0, count, BLOCK_S):
         slot = start + tl.arange(0, BLOCK_S)
-        valid = slot < count
-        key = tl.load(index + row * limit + slot, mask=valid, other=0).to(tl.int64)
-        there = valid[:, None] & (channel[None, :] < width)
-        k = tl.load(base + key[:, None] * width + channel[None, :], mask=there, other=0.0)
-        if WIDE:
-            k = k.to(tl.float32)
+        k, valid, _, _ = gathered(base, index + row * limit, slot, count, channel, width, WIDE)
         scores = scores_of(q, k, valid, scale)
         higher = tl.maximum(top, tl.max(scores, 1))
         weights = tl.exp(scores - higher[:, None])
@@ -89,8 +103,7 @@ def query_kernel(
     row = tl.program_id(0).to(tl.int64)
     head = tl.program_id(1) * BLOCK_H + tl.arange(0, BLOCK_H)
     channel = tl.arange(0, BLOCK_K)
-    inside = (head[:, None] < heads) & (channel[None, :] < width)
-    place = (row * heads + head[:, None]) * width + channel[None, :]
+    place, inside = places_of(row, head, channel, heads, width)
     q = tl.load(query + place, mask=inside, other=0.0)
     g = tl.load(given + place, mask=inside, other=0.0)
     if WIDE:
@@ -102,12 +115,7 @@ def query_kernel(
     base = keys + (row // length) * num_keys * width
     for start in range(0, count, BLOCK_S):
         slot = start + tl.arange(0, BLOCK_S)
-        valid = slot < count
-        key = tl.load(index + row * limit + slot, mask=valid, other=0).to(tl.int64)
-        there = valid[:, None] & (channel[None, :] < width)
-        k = tl.load(base + key[:, None] * width + channel[None, :], mask=there, other=0.0)
-        if WIDE:
-            k = k.to(tl.float32)
+        k, valid, _, _ = gathered(base, index + row * limit, slot, count, channel, width, WIDE)
         weights = tl.exp(scores_of(q, k, valid, scale) - log[:, None])
         against = tl.dot(g, tl.trans(k), input_precision="ieee")
         change = weights * (against - mean[:, None]) * scale
@@ -126,18 +134,15 @@ def keys_kernel(
     count = tl.load(counts + row)
     if tl.program_id(1) * BLOCK_S < count:
         channel = tl.arange(0, BLOCK_K)
-        valid = slot < count
-        key = tl.load(index + row * limit + slot, mask=valid, other=0).to(tl.int64)
-        there = valid[:, None] & (channel[None, :] < width)
-        target = ((row // length) * num_keys + key[:, None]) * width + channel[None, :]
-        k = tl.load(keys + target, mask=there, other=0.0)
-        if WIDE:
-            k = k.to(tl.float32)
+        first_key = (row // length) * num_keys * width
+        k, valid, there, place_of_key = gathered(
+            keys + first_key, index + row * limit, slot, count, channel, width, WIDE
+        )
+        target = first_key + place_of_key
         held = tl.zeros((BLOCK_S, BLOCK_K), tl.float32)
         for first in range(0, heads, BLOCK_H):
             head = first + tl.arange(0, BLOCK_H)
-            inside = (head[:, None] < heads) & (channel[None, :] < width)
-            place = (row * heads + head[:, None]) * width + channel[None, :]
+            place, inside = places_of(row, head, channel, heads, width)
             q = tl.load(query + place, mask=inside, other=0.0)
             g = tl.load(given + place, mask=inside, other=0.0)
             if WIDE:

@@ -33,6 +33,15 @@ def square_kernel(streams, out, size, eps, BLOCK: tl.constexpr):
 
 
 @triton.jit
+def streams_of(streams, token, stream, channel, dim, N: tl.constexpr):
+    """Return some channels of a token's streams in fp32, where they lie in (tokens, N, dim), and which exist."""
+    inside = channel < dim
+    place = (token * N + stream[:, None]) * dim + channel[None, :]
+    x = tl.load(streams + place, mask=inside[None, :], other=0.0).to(tl.float32)
+    return x, place, inside
+
+
+@triton.jit
 def weigh_kernel(streams, pre, out, tokens, dim, N: tl.constexpr, BLOCK: tl.constexpr):
     """Write Σ_j pre_j · stream_j of each token; pre (N, tokens)."""
     token = tl.program_id(0).to(tl.int64)
@@ -40,9 +49,7 @@ def weigh_kernel(streams, pre, out, tokens, dim, N: tl.constexpr, BLOCK: tl.cons
     weight = tl.load(pre + stream * tokens + token)
     for start in range(0, dim, BLOCK):
         channel = start + tl.arange(0, BLOCK)
-        inside = channel < dim
-        place = (token * N + stream[:, None]) * dim + channel[None, :]
-        x = tl.load(streams + place, mask=inside[None, :], other=0.0).to(tl.float32)
+        x, _, inside = streams_of(streams, token, stream, channel, dim, N)
         held = tl.sum(weight[:, None] * x, 0)
         tl.store(out + token * dim + channel, held.to(out.dtype.element_ty), mask=inside)
 
@@ -55,9 +62,7 @@ def weigh_weights_kernel(streams, given, out, tokens, dim, N: tl.constexpr, BLOC
     held = tl.zeros((N, BLOCK), tl.float32)
     for start in range(0, dim, BLOCK):
         channel = start + tl.arange(0, BLOCK)
-        inside = channel < dim
-        place = (token * N + stream[:, None]) * dim + channel[None, :]
-        x = tl.load(streams + place, mask=inside[None, :], other=0.0).to(tl.float32)
+        x, _, inside = streams_of(streams, token, stream, channel, dim, N)
         g = tl.load(given + token * dim + channel, mask=inside, other=0.0).to(tl.float32)
         held += x * g[None, :]
     tl.store(out + stream * tokens + token, tl.sum(held, 1))
@@ -72,9 +77,7 @@ def weigh_streams_kernel(streams, projected, pre, given, norm, out, tokens, dim,
     factor = tl.load(norm + token)
     for start in range(0, dim, BLOCK):
         channel = start + tl.arange(0, BLOCK)
-        inside = channel < dim
-        place = (token * N + stream[:, None]) * dim + channel[None, :]
-        x = tl.load(streams + place, mask=inside[None, :], other=0.0).to(tl.float32)
+        x, place, inside = streams_of(streams, token, stream, channel, dim, N)
         held = tl.load(projected + place, mask=inside[None, :], other=0.0).to(tl.float32)
         g = tl.load(given + token * dim + channel, mask=inside, other=0.0).to(tl.float32)
         held += weight[:, None] * g[None, :] + factor * x
@@ -90,9 +93,7 @@ def mix_kernel(comb, streams, post, output, out, tokens, dim, N: tl.constexpr, B
     p = tl.load(post + stream * tokens + token)
     for start in range(0, dim, BLOCK):
         channel = start + tl.arange(0, BLOCK)
-        inside = channel < dim
-        place = (token * N + stream[:, None]) * dim + channel[None, :]
-        x = tl.load(streams + place, mask=inside[None, :], other=0.0).to(tl.float32)
+        x, place, inside = streams_of(streams, token, stream, channel, dim, N)
         o = tl.load(output + token * dim + channel, mask=inside, other=0.0).to(tl.float32)
         held = p[:, None] * o[None, :] + tl.sum(c[:, :, None] * x[:, None, :], 0)
         tl.store(out + place, held.to(out.dtype.element_ty), mask=inside[None, :])
@@ -113,9 +114,7 @@ def mix_back_kernel(
     held_p = tl.zeros((N,), tl.float32)
     for start in range(0, dim, BLOCK):
         channel = start + tl.arange(0, BLOCK)
-        inside = channel < dim
-        place = (token * N + stream[:, None]) * dim + channel[None, :]
-        x = tl.load(streams + place, mask=inside[None, :], other=0.0).to(tl.float32)
+        x, place, inside = streams_of(streams, token, stream, channel, dim, N)
         o = tl.load(output + token * dim + channel, mask=inside, other=0.0).to(tl.float32)
         g = tl.load(given + place, mask=inside[None, :], other=0.0).to(tl.float32)
         to_x = tl.sum(c[:, :, None] * g[None, :, :], 1)

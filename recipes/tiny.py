@@ -12,6 +12,8 @@ PROMPTS = (
     "a skeleton walking right",
     "a male orc with green skin wearing a blue t-shirt and black trousers, facing away",
 )
+KINDS = (*4 * ("wears",), *3 * ("count", "species"), *2 * ("action", "color"), "direction", "has")
+"""What is asked about a picture: the hard ones most."""
 
 
 def model() -> ModelConfig:
@@ -40,12 +42,12 @@ def pretrain(pack: str = "packs/characters") -> TrainConfig:
             "edit": Share(6, 8, 6),
             "talk": Share(4, 16, 4),
         },
-        samples=SampleConfig(image_copies=1, questions=6, direct_share=0.0),
+        samples=SampleConfig(image_copies=1, questions=6, kinds=KINDS, direct_share=0.0),
         optimizer=OptimizerConfig(lr=1e-2, adamw_lr=6e-3),
         loss=LossConfig(shift=4.0, bias_step=0.01, balance=3e-3),
-        steps=6850,
+        steps=12000,
         warmup_steps=30,
-        decay_share=0.462,
+        decay_share=0.613,
         ema=0.998,
         save_every=200,
         sample_every=600,

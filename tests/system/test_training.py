@@ -113,11 +113,18 @@ def ranks(folder: pathlib.Path, *options: str) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
-def test_two_ranks_make_the_steps_of_one(tmp_path: pathlib.Path) -> None:
-    settings = short(steps=5, loss=dataclasses.replace(nano.pretrain().loss, balance=0.0))
+@pytest.mark.parametrize(
+    ("sharing", "stops"), [((), "5"), (("--shard",), "35")], ids=["whole weights", "sharded weights, resumed"]
+)
+def test_two_ranks_make_the_steps_of_one(tmp_path: pathlib.Path, sharing: tuple[str, ...], stops: str) -> None:
+    model = dataclasses.replace(nano.model(), n_routed_experts=3)  # two ranks keep two experts and one
+    loss = dataclasses.replace(nano.pretrain().loss, balance=0.0)
+    settings = short(steps=5, decay_share=0.0, loss=loss, model=model)
     start(settings, tmp_path / "one").train()
-    done = ranks(tmp_path / "two", "--steps", "5", "--loss.balance", "0")
-    assert done.returncode == 0, done.stderr[-3000:]
+    options = ("--loss.balance", "0", "--decay-share", "0", "--model.n-routed-experts", "3", *sharing)
+    for steps in stops:  # the second time from the state that both ranks wrote
+        done = ranks(tmp_path / "two", "--steps", steps, *options)
+        assert done.returncode == 0, done.stderr[-3000:]
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(two) == 5, "only the first rank writes"
     for mine, theirs in zip(one, two, strict=True):

@@ -255,14 +255,61 @@ c.stop()
 """
 
 
-def test_two_ranks_exchange_tensors(tmp_path):
+SHARDED = """
+import torch
+from sancai.device import collectives as c
+from sancai.device.platform import current
+from sancai.device.sharding import as_part, beside, is_sharded, own, own_rows, shard, whole, whole_on_host
+platform = current("cpu")
+rank, world = c.start(platform)
+
+class Odd(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = torch.nn.Linear(4, 3)
+        self.one = torch.nn.Parameter(torch.full((1, 4), 2.0))
+        self.register_buffer("kept", torch.ones(3))
+    def forward(self, x):
+        return self.inner(x) * self.one.sum() + self.kept
+
+torch.manual_seed(0)
+model = Odd()
+before = {n: t.clone() for n, t in model.state_dict().items()}
+shard(model, [model.inner], platform)
+state = model.state_dict()
+assert is_sharded(state["inner.weight"]) and not is_sharded(state["kept"])
+assert own(state["inner.weight"]).shape == ((2, 4) if rank == 0 else (1, 4))
+assert own(state["one"]).shape == ((1, 4) if rank == 0 else (0, 4))
+for name, tensor in state.items():
+    assert torch.equal(whole(tensor), before[name]), name
+    assert torch.equal(own(beside(before[name], tensor)), own(tensor)), name
+    assert torch.equal(own_rows(before[name], tensor), own(tensor)), name
+    assert torch.equal(whole(as_part(own(tensor), tensor)), before[name]), name
+told = whole_on_host({"a": [state["inner.weight"]]}, keeps=rank == 0)
+assert told["a"][0].shape == ((3, 4) if rank == 0 else (0,))
+x = torch.full((2, 4), 1.0 + rank)
+model(x).sum().backward()  # gradients are added up, not averaged
+assert torch.equal(whole(model.inner.bias.grad), torch.full((3,), 2 * 2 * 8.0)), whole(model.inner.bias.grad)
+c.stop()
+"""
+
+
+@pytest.mark.parametrize("text", [TWO_RANKS, SHARDED], ids=["collectives", "sharding"])
+def test_two_ranks_exchange_tensors(tmp_path, text):
     program = tmp_path / "ranks.py"
-    program.write_text(TWO_RANKS)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29611", str(program)]
+    program.write_text(text)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(program)]
     done = subprocess.run(
         command, env=os.environ | {"PYTHONPATH": "src", "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_one_rank_has_nobody_to_share_weights_with():
+    from sancai.device.sharding import shard
+
+    with pytest.raises(DeviceError, match="torchrun --nproc-per-node=N"):
+        shard(torch.nn.Linear(2, 2), [], current("cpu"))
 
 
 def test_one_rank_needs_no_library():

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from recipes import nano
-from sancai.device.host import all_to_host, counted, move
+from sancai.device.host import counted, move
+from sancai.device.sharding import whole_on_host
 from sancai.errors import CapacityError, DeviceError
 from sancai.train import Run, Share, start
 from sancai.train import step as step_module
@@ -73,6 +74,6 @@ def test_a_module_moves_in_place_and_is_counted() -> None:
 
 def test_files_get_host_tensors_out_of_any_nesting() -> None:
     weight = torch.ones(2, requires_grad=True)
-    out = all_to_host({"a": [weight, 3], "b": ({"c": weight},), "d": "name"})
+    out = whole_on_host({"a": [weight, 3], "b": ({"c": weight},), "d": "name"})
     assert out["a"][1] == 3 and out["d"] == "name" and isinstance(out["b"], tuple)
     assert not out["a"][0].requires_grad and torch.equal(out["b"][0]["c"], weight)

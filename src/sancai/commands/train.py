@@ -24,7 +24,8 @@ def run(arguments: list[str]) -> int | None:
             "usage: sancai train RECIPE [--run FOLDER] [--setting value …]\n\n"
             "RECIPE is module:function, for example recipes.nano:pretrain; add --help after it for all settings.\n"
             "A run in a folder that holds one already goes on where it stopped.\n"
-            "Several devices: torchrun --nproc-per-node=2 -m -- sancai train RECIPE"
+            "Several devices: torchrun --nproc-per-node=2 -m -- sancai train RECIPE\n"
+            "A model too large for one of them: the same with --shard"
         )
         return None
     recipe, *rest = arguments
@@ -104,16 +105,18 @@ def _progress(steps: int, first: int) -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import Progress, TimeRemainingColumn
 
+    from sancai.device import collectives
+
     console = Console(stderr=True)
-    with Progress(
-        *Progress.get_default_columns()[:-1], TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as bar:
+    leads = collectives.rank() == 0
+    columns = *Progress.get_default_columns()[:-1], TimeRemainingColumn()
+    with Progress(*columns, console=console, disable=not (leads and console.is_terminal)) as bar:
         task = bar.add_task("training", total=steps, completed=first)
 
         def watch(step: int, report: dict[str, float], session: Any) -> None:
             shown = "  ".join(f"{n.split('/')[-1]} {report[n]:.3f}" for n in SHOWN if n in report)
             bar.update(task, completed=step, description=shown)
-            if not console.is_terminal and step % session.config.log_every == 0:
+            if leads and not console.is_terminal and step % session.config.log_every == 0:
                 tell(f"step {step}/{steps}  {shown}  {report['seconds']:.2f} s")
             _draw_samples(step, session)
 
@@ -125,14 +128,19 @@ def _draw_samples(step: int, session: Any) -> None:
     import numpy as np
 
     from sancai import engine, media
-    from sancai.device.host import all_to_host
+    from sancai.device import collectives
     from sancai.device.platform import current
+    from sancai.device.sharding import whole_on_host
 
     config = session.config
     if not config.sample_every or step % config.sample_every or not config.sample_prompts:
         return
+    leads = collectives.rank() == 0
+    weights = whole_on_host(session.stepper.average, keeps=leads)
+    if not leads:
+        return
     model = type(session.stepper.model)(config.model)
-    model.load_state_dict(all_to_host(session.stepper.average))
+    model.load_state_dict(weights)
     artist = engine.Engine(model, session.tokenizer, current(config.device))
     rows = []
     for prompt in config.sample_prompts:

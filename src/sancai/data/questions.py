@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sancai.data.captions import DOING, noun, phrase
 from sancai.data.library import Character, Library
@@ -22,6 +22,7 @@ WORN = {
     "top": "what is worn on the upper body?", "bottom": "what is worn on the legs?",
 }  # fmt: skip
 SIDE = {"north": "away from the viewer", "south": "towards the viewer", "west": "left", "east": "right"}
+QUESTIONS = ("action", "color", "count", "direction", "has", "species", "wears")
 COUNTED = ("hat", "gloves", "cape", "wings", "weapon", "shield")
 LEAST_PIXELS = 6
 MOST_TRIES = 1000
@@ -43,10 +44,14 @@ class Asker:
             "has": self.has, "color": self.color, "count": self.count,
         }  # fmt: skip
 
-    def ask(self) -> tuple[str, str, str]:
-        """Return (kind, question, answer) of a random kind that this picture can answer."""
+    def ask(self, kinds: Sequence[str] = QUESTIONS) -> tuple[str, str, str]:
+        """Return (kind, question, answer) of a random kind that this picture can answer.
+
+        Args:
+            kinds: what may be asked; a kind named twice is asked twice as often.
+        """
         while True:
-            kind = self.rng.choice(sorted(self.kinds))
+            kind = self.rng.choice(kinds)
             pair = self.kinds[kind]()
             if pair is not None:
                 return (kind, *pair)

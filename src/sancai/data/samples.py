@@ -15,9 +15,10 @@ from sancai.codec import PixelCodec
 from sancai.data.arithmetic import problem
 from sancai.data.captions import DOING, GOING, caption, random_mention
 from sancai.data.library import Character, Library
-from sancai.data.questions import Asker, Editor, other_actions
+from sancai.data.questions import QUESTIONS, Asker, Editor, other_actions
 from sancai.data.small_talk import EXCHANGES
 from sancai.data.split import attributes, draw_character, is_held_out
+from sancai.errors import ConfigError
 from sancai.sequence import Block, Document
 from sancai.tokenizer import Part, Tokenizer, Writer
 
@@ -40,9 +41,18 @@ class SampleConfig:
     describe_share: float = 0.45
     """How often a picture is described before a question is asked; every attribute teaches in a description."""
     questions: int = 4
+    """Questions about one picture."""
+    kinds: tuple[str, ...] = QUESTIONS
+    """Kinds of questions; one named twice is asked twice as often."""
     digits: int = 2
     direct_share: float = 0.15
     """How often a sum is answered without being worked out."""
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.kinds) - set(QUESTIONS))
+        if unknown or not self.kinds:
+            named = f"unknown {unknown}" if unknown else "none"
+            raise ConfigError(f"kinds of questions: {named}; expected some of {', '.join(QUESTIONS)}")
 
 
 class Sampler:
@@ -125,7 +135,7 @@ class Sampler:
             writer.user([*parts, rng.choice(DESCRIBE)]).assistant().answer(told)
             parts = []
         for _ in range(self.config.questions if parts else 1):
-            _, question, answer = asker.ask()
+            _, question, answer = asker.ask(self.config.kinds)
             writer.user([*parts, question]).assistant().answer(answer)
             parts = []
         return writer.finish()

@@ -5,7 +5,7 @@ crossing makes the host wait for the device.  The stand-in device of the tests r
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -73,13 +73,13 @@ def move(module: nn.Module, device: torch.device) -> nn.Module:
     return module
 
 
-def all_to_host(value: Any) -> Any:
-    """Return nested dictionaries, lists and tuples with every tensor on the host, as files want them."""
+def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """Return nested dictionaries, lists and tuples with every tensor changed."""
     if isinstance(value, Tensor):
-        return to_host(value)
+        return change(value)
     if isinstance(value, dict):
-        return {key: all_to_host(item) for key, item in value.items()}
-    return type(value)(all_to_host(item) for item in value) if isinstance(value, list | tuple) else value
+        return {key: map_tensors(change, item) for key, item in value.items()}
+    return type(value)(map_tensors(change, item) for item in value) if isinstance(value, list | tuple) else value
 
 
 @contextlib.contextmanager

@@ -69,6 +69,8 @@ class TrainConfig:
     device: str = "cpu"
     """Device to train on: `cpu`, `auto`, a chip's key or a device type, with :1 for the second of several."""
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    shard: bool = False
+    """Cut weights, gradients and optimizer over the ranks instead of keeping all on each."""
     compile: bool = False
     """Join small operations with torch.compile; needs a C++ compiler on a CPU."""
     seed: int = 0

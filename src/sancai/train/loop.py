@@ -24,10 +24,12 @@ from sancai.data.packs import open_pack
 from sancai.data.samples import Sampler, sample_texts
 from sancai.data.vocabulary import known_colors, known_words
 from sancai.device import collectives
-from sancai.device.host import all_to_host, move, to_device, to_host
+from sancai.device.host import move, to_device, to_host
 from sancai.device.platform import current
+from sancai.device.sharding import beside, shard, whole_on_host
 from sancai.errors import CheckpointError
 from sancai.model import Transformer
+from sancai.model.moe import Experts
 from sancai.ops.selection import choose_providers
 from sancai.telemetry import MetricsFile
 from sancai.tokenizer import Tokenizer
@@ -39,7 +41,7 @@ Report = dict[str, float]
 
 
 class Watcher(Protocol):
-    """What a run shows while it goes."""
+    """What a run shows while it goes, on every rank: weights may have to come together for it."""
 
     def __call__(self, step: int, report: Report, run: "Run") -> None: ...
 
@@ -60,30 +62,30 @@ class Run:
         """Run to the end (or `until`); an interruption saves the state first.
 
         Args:
-            watch: called after every step.
+            watch: called after every step, on every rank.
             until: step to stop at.
             stop: asked after every step; True saves and returns.
         """
         leads = collectives.rank() == 0
         metrics = MetricsFile(self.folder / "metrics.jsonl", self.step) if leads else None
-        whole = True
+        is_whole = True
         last = min(until or self.config.steps, self.config.steps)
         try:
             while self.step < last and not self._agreed(stop()):
                 started = time.monotonic()
-                whole = False
+                is_whole = False
                 report = self.stepper.step(self.step)
                 report["seconds"] = time.monotonic() - started
                 if metrics:
                     metrics.write(self.step, {k: round(v, 6) for k, v in report.items()})
                 self.step += 1
-                whole = True
-                if watch and leads:
+                is_whole = True
+                if watch:
                     watch(self.step, report, self)
                 if self.step % self.config.save_every == 0:
                     self.save()
         finally:
-            if whole:  # never a state from the middle of a step
+            if is_whole:  # never a state from the middle of a step
                 self.save()
 
     def _agreed(self, wish: bool) -> bool:
@@ -94,10 +96,14 @@ class Run:
         return bool(to_host(collectives.all_reduce(to_device(wishes, self.stepper.model.device))) > 0)
 
     def save(self) -> None:
-        """Write the training state and the averaged model; of several ranks the first does."""
-        if collectives.rank():
+        """Write the training state and the averaged model; of several ranks the first does.
+
+        Where weights are sharded all ranks must save together.
+        """
+        leads = collectives.rank() == 0
+        state = self.state(keeps=leads)
+        if not leads:
             return
-        state = self.state()
         save_state(self.folder, self.step, state)
         folder = self.folder / "model"
         save_model(folder, self.config.model, state["average"], self.tokenizer)
@@ -106,14 +112,18 @@ class Run:
             for name, values in (("words", known_words(library)), ("palette", known_colors(library))):
                 (folder / f"{name}.json").write_text(json.dumps(values, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    def state(self) -> dict[str, Any]:
-        """Return everything that a step changes, on the host: files hold host tensors whatever the device."""
-        return {
-            "step": self.step,
-            "weights": all_to_host(dict(self.stepper.model.state_dict())),
-            "average": all_to_host(self.stepper.average),
-            "optimizer": all_to_host(self.stepper.optimizer.state_dict()),
+    def state(self, keeps: bool = True) -> dict[str, Any]:
+        """Return everything that a step changes, on the host: files hold whole host tensors whatever the devices.
+
+        Args:
+            keeps: whether this rank wants them; where weights are sharded all ranks call this together.
+        """
+        parts = {
+            "weights": dict(self.stepper.model.state_dict()),
+            "average": self.stepper.average,
+            "optimizer": self.stepper.optimizer.state_dict(),
         }
+        return {"step": self.step, **whole_on_host(parts, keeps)}
 
 
 def start(config: TrainConfig, folder: pathlib.Path) -> Run:
@@ -145,6 +155,8 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
     if fresh and config.start_from:
         source = pathlib.Path(config.start_from) / WEIGHTS
         load_weights(model, read_weights(source), source)
+    if config.shard:
+        shard(model, [m for m in model.modules() if isinstance(m, Experts)], platform)
     move(model, platform.device)
     run = Run(config, folder, Stepper(model, Sampler(library, tokenizer, config.samples), config), tokenizer)
     if path is not None:
@@ -186,13 +198,14 @@ def _describe(config: TrainConfig, folder: pathlib.Path, step: int) -> None:
 
 def _restore(run: Run, path: pathlib.Path) -> None:
     """Load a state into a fresh run of the same settings."""
-    state, device = load_state(path), run.stepper.model.device
+    state, model = load_state(path), run.stepper.model
     try:
-        run.stepper.model.load_state_dict({n: to_device(t, device) for n, t in state["weights"].items()})
+        kept = model.state_dict()
+        model.load_state_dict({n: beside(t, kept.get(n, t)) for n, t in state["weights"].items()})
         run.stepper.optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, KeyError, ValueError) as error:
         raise CheckpointError(
             f"the state {path} belongs to another architecture ({error}); use a new folder or the same settings"
         ) from error
-    run.stepper.average = {n: to_device(t, device) for n, t in state["average"].items()}
+    run.stepper.average = {n: beside(t, kept[n]) for n, t in state["average"].items()}
     run.step = int(state["step"])

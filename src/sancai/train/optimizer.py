@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sancai.device import collectives
 from sancai.device.host import to_device
+from sancai.device.sharding import as_part, beside, is_sharded, own, own_rows, whole
 from sancai.ops.adamw import fused_adamw
 
 RMS = 0.18
@@ -61,9 +62,9 @@ class Optimizer:
         )  # fmt: skip
 
     def gather(self) -> None:
-        """Add up the gradients of all ranks, by one collective."""
-        if collectives.world() > 1:
-            everything = (*self.matrices.values(), *self.others.values())
+        """Add up the gradients of all ranks, by one collective; those of sharded weights are added up already."""
+        everything = (*self.matrices.values(), *self.others.values())
+        if collectives.world() > 1 and not any(map(is_sharded, everything)):
             grads = [p.grad for p in everything if p.grad is not None]
             torch._foreach_copy_(grads, collectives.all_reduced(grads))
 
@@ -71,8 +72,7 @@ class Optimizer:
         """Clip all gradients together; return their norm before that, a scalar on the device."""
         everything = [*self.matrices.values(), *self.others.values()]
         norm = nn.utils.clip_grad_norm_(everything, self.config.clip, foreach=True)
-        norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # of sharded gradients
-        return to_device(norm, everything[0].device)  # without any gradient it is a zero on the host
+        return to_device(whole(norm), everything[0].device)  # without any gradient it is a zero on the host
 
     def step(self, scale: float) -> None:
         """Update all parameters with rates times `scale`, and drop their gradients."""
@@ -95,20 +95,27 @@ class Optimizer:
             self._step_shape(names, lr, mu)
 
     def _step_shape(self, names: list[str], lr: float, mu: float) -> None:
-        """Update all matrices of one shape together."""
-        parameters: list[Tensor] = [self.matrices[n] for n in names]
-        grads = [p.grad for p in parameters if p.grad is not None]
-        buffers = [self.momentum[n] for n in names]
+        """Update all matrices of one shape together.
+
+        A rank that keeps part of the weights orthogonalises its own experts, and of a matrix cut in rows the whole.
+        """
+        kept: list[Tensor] = [self.matrices[n] for n in names]
+        parameters = [own(p) for p in kept]
+        grads = [own(p.grad) for p in kept if p.grad is not None]
+        buffers = [own(self.momentum[n]) for n in names]
         torch._foreach_mul_(buffers, mu)
         torch._foreach_add_(buffers, grads)
         looked = torch._foreach_add(grads, buffers, alpha=mu)
-        rows, columns = parameters[0].shape[-2:]
-        stacked = torch.cat([g.to(torch.bfloat16).view(-1, rows, columns) for g in looked])
+        rows, columns = kept[0].shape[-2:]
+        halved = [g.to(torch.bfloat16) for g in looked]
+        seen = [whole(as_part(g, p)) if p.dim() == 2 else g for g, p in zip(halved, kept, strict=True)]
+        stacked = torch.cat([g.view(-1, rows, columns) for g in seen])
         update = orthogonalise(stacked, self.config.newton_schulz_steps)
         torch._foreach_mul_(parameters, 1 - lr * self.config.weight_decay)
-        parts = update.split([p.numel() // (rows * columns) for p in parameters])
-        for parameter, part in zip(parameters, parts, strict=True):
-            parameter.sub_(part.view_as(parameter), alpha=lr * RMS * max(rows, columns) ** 0.5)
+        parts = update.split([g.numel() // (rows * columns) for g in seen])
+        for parameter, part, whole_one in zip(parameters, parts, kept, strict=True):
+            mine = own_rows(part[0], whole_one) if whole_one.dim() == 2 else part
+            parameter.sub_(mine.view_as(parameter), alpha=lr * RMS * max(rows, columns) ** 0.5)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on exactly."""
@@ -117,15 +124,15 @@ class Optimizer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`'s output, which may lie on the host."""
         for name, tensor in state["momentum"].items():
-            self.momentum[name].copy_(to_device(tensor, self.momentum[name].device))
+            own(self.momentum[name]).copy_(own(beside(tensor, self.momentum[name])))
         ordered = [p for group in self.adamw.param_groups for p in group["params"]]
         moved = {i: _beside(ordered[i], facts) for i, facts in state["adamw"]["state"].items()}
         self.adamw.load_state_dict(state["adamw"] | {"state": moved})
 
 
 def _beside(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return AdamW's averages of a parameter on its device; the count of steps stays on the host."""
-    return {n: v if n == "step" else to_device(v, parameter.device) for n, v in facts.items()}
+    """Return AdamW's averages of a parameter as it is kept; the count of steps stays on the host."""
+    return {n: v if n == "step" else beside(v, parameter) for n, v in facts.items()}
 
 
 class AdamW(torch.optim.AdamW):
@@ -137,10 +144,11 @@ class AdamW(torch.optim.AdamW):
         for group in self.param_groups:
             learning = [p for p in group["params"] if p.grad is not None]
             states = [self._state_of(p) for p in learning]
-            means, squares, steps = ([s[n] for s in states] for n in ("exp_avg", "exp_avg_sq", "step"))
+            means, squares = ([own(s[n]) for s in states] for n in ("exp_avg", "exp_avg_sq"))
+            steps = [s["step"] for s in states]
             rates = group["lr"], *group["betas"], group["eps"], group["weight_decay"]
             if learning:
-                fused_adamw(learning, [p.grad for p in learning], means, squares, steps, rates)
+                fused_adamw([own(p) for p in learning], [own(p.grad) for p in learning], means, squares, steps, rates)
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         """Return a parameter's state, made at its first update."""

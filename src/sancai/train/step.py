@@ -9,6 +9,7 @@ from torch import Tensor
 from sancai.data.samples import Sampler
 from sancai.device import collectives
 from sancai.device.host import to_host
+from sancai.device.sharding import own
 from sancai.errors import CapacityError, ConfigError
 from sancai.model import Auxiliary, Transformer
 from sancai.model.attention import Attention
@@ -48,12 +49,7 @@ class Stepper:
         self.optimizer = Optimizer(model, config.optimizer)
         self.average = {n: t.detach().clone() for n, t in model.state_dict().items()}
         self.moes = {m.name: m for m in model.modules() if isinstance(m, MoE)}
-        parameters, floating = (
-            dict(model.named_parameters()),
-            [n for n, t in self.average.items() if t.is_floating_point()],
-        )
-        self.followed = [[n for n in floating if (n in parameters) is learns] for learns in (True, False)]
-        """Names of averaged parameters and buffers: sharded parameters and whole buffers do not mix in one call."""
+        self.followed = [n for n, t in self.average.items() if t.is_floating_point()]
 
     def step(self, number: int) -> dict[str, float]:
         """Run step `number`; return its losses and statistics.
@@ -137,8 +133,8 @@ class Stepper:
         """Move the average towards the weights, faster in the beginning."""
         keep = min(self.config.ema, (1 + number) / (10 + number))
         state = self.model.state_dict()
-        for names in filter(None, self.followed):
-            torch._foreach_lerp_([self.average[n] for n in names], [state[n] for n in names], 1 - keep)
+        averages, weights = ([own(kept[n]) for n in self.followed] for kept in (self.average, state))
+        torch._foreach_lerp_(averages, weights, 1 - keep)
 
 
 def _part(batch: Batch) -> Batch:

@@ -24,13 +24,12 @@ from unittest import mock
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recipes import nano
 from sancai.data.packs import open_pack
 from sancai.data.samples import Sampler, sample_texts
+from sancai.device import collectives, sharding
 from sancai.device.platform import Platform, current
 from sancai.engine import Clip, Engine, Request
 from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig
@@ -159,18 +158,15 @@ def shard(stage: Stage) -> None:
     torch.accelerator.set_device_index(0)
     store = dist.HashStore()  # no other rank is there, and none is waited for
     dist.init_process_group(dist.get_default_backend_for_device(kind), rank=0, world_size=WORLD, store=store)
-    mesh = init_device_mesh(kind, (WORLD,))
+    mixture = {task: dataclasses.replace(share, rows=WORLD) for task, share in CONFIG.mixture.items()}
+    config = dataclasses.replace(CONFIG, mixture=mixture)
     visual = dataclasses.replace(CONFIG.model.visual or VisualConfig(), n_routed_experts=WORLD)
     model = stage.model(dataclasses.replace(CONFIG.model, n_routed_experts=WORLD, visual=visual))
-    whole = MixedPrecisionPolicy(reduce_dtype=torch.float32, cast_forward_inputs=False)
-    halved = dataclasses.replace(whole, param_dtype=torch.bfloat16)
-    for module in list(model.modules()):
-        if isinstance(module, Experts):
-            fully_shard(module, mesh=mesh, mp_policy=halved)
-    fully_shard(model, mesh=mesh, mp_policy=whole)
-    stepper = Stepper(model, stage.sampler, CONFIG)
-    stage.counting.take()
-    stepper.step(0)
+    with mock.patch.object(collectives, "_joined", True):
+        sharding.shard(model, [m for m in model.modules() if isinstance(m, Experts)], stage.platform)
+        stepper = Stepper(model, stage.sampler, config)
+        stage.counting.take()
+        stepper.step(0)
     dist.destroy_process_group()
 
 

@@ -118,7 +118,7 @@ class Sancai:
         Options: max_tokens, temperature, seed; with a question also think.
         """
         asked: Any = (
-            {"prompt": self._prompt(prompt)}
+            {"prompt": self.as_taught(prompt)}
             if isinstance(prompt, str)
             else {"conversation": self._conversation(prompt)}
         )
@@ -149,7 +149,7 @@ class Sancai:
 
     def _film(self, kind: Any, prompt: str, on_step: OnStep | None, options: dict[str, Any]) -> Film:
         options = dict(options, pictures=self._pictures(options.get("pictures", ())))
-        request = Request(kind=kind, prompt=self._prompt(prompt), **options)
+        request = Request(kind=kind, prompt=self.as_taught(prompt), **options)
         told = {n: getattr(request, n) for n in ("kind", "seed", "steps", "guidance")}
         for event in self.generate(request):
             if isinstance(event, Progress) and on_step:
@@ -158,7 +158,7 @@ class Sancai:
                 return Film(event.frames, {"prompt": prompt, **told, "model": self.folder.name})
         raise AssertionError("a drawing request ended without a clip")
 
-    def _prompt(self, text: str) -> str:
+    def as_taught(self, text: str) -> str:
         """Return a prompt as the model was taught: one that lists its words knows them in lower case only."""
         return text.strip().lower() if (self.folder / WORDS).is_file() else text.strip()
 
@@ -166,7 +166,7 @@ class Sancai:
         """Return a conversation as the model was taught: one that lists its words was taught no efforts either."""
         if not (self.folder / WORDS).is_file():
             return talk
-        messages = [dataclasses.replace(m, content=self._prompt(m.content)) for m in talk.messages]
+        messages = [dataclasses.replace(m, content=self.as_taught(m.content)) for m in talk.messages]
         return dataclasses.replace(talk, messages=messages, effort=talk.effort or "low")
 
     def _pictures(self, pictures: Sequence[Picture]) -> list[np.ndarray]:

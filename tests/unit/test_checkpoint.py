@@ -223,5 +223,5 @@ def test_a_state_that_would_run_code_is_refused(tmp_path: pathlib.Path) -> None:
 
 def test_a_half_written_state_is_not_the_newest(tmp_path: pathlib.Path) -> None:
     save_state(tmp_path, 1, {"a": 1})
-    (tmp_path / "state-0000002.partial").write_bytes(b"half")
+    (tmp_path / "state-0000002.pt.partial").write_bytes(b"half")
     assert newest_state(tmp_path) == tmp_path / "state-0000001.pt"

@@ -1,11 +1,14 @@
 """Requests are asked as they are encoded, and answers are read by their tokens."""
 
+import pathlib
 from typing import Any
 
 import pytest
 
 from builders import random_model, small_config
 from conversations import full_tokenizer
+from sancai.api import Sancai
+from sancai.commands import chat
 from sancai.device.platform import current
 from sancai.engine import Call, Engine, Event, Request, TextDelta, ThinkingDelta, Usage
 from sancai.engine import engine as engine_module
@@ -37,6 +40,20 @@ def test_a_conversation_of_one_message_is_the_prompt(
     one = answer(engine, prompt="why </think> 12?", think=think, max_tokens=12)
     several = answer(engine, conversation=talk, max_tokens=12)
     assert one[:-1] == several[:-1] and one[-1].prompt_tokens == several[-1].prompt_tokens
+
+
+@pytest.mark.parametrize(("lists_words", "heard"), [(True, "what is this?"), (False, "What is THIS?")])
+def test_capitals_are_lost_only_on_a_model_that_never_saw_any(
+    engine: Engine, lists_words: bool, heard: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(engine, "generate", lambda request: asked.append(request.prompt) or iter(()))
+    monkeypatch.setattr(chat, "load", lambda *_: Sancai(engine, tmp_path))
+    if lists_words:
+        (tmp_path / "words.json").write_text("[]")
+    Sancai(engine, tmp_path).chat(" What is THIS?")
+    chat.run(["What is THIS?"])
+    assert asked == [heard, heard]
 
 
 def test_every_message_of_a_conversation_is_read(engine: Engine) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +29,7 @@ from sancai.checkpoint.shards import (
     write_shards,
 )
 from sancai.errors import CapacityError
+from sancai.files import written_whole
 from sancai.model import ModelConfig, Transformer
 from sancai.ops.quantisation import BLOCK, GROUP, quantise_fp4, quantise_fp8, unpack
 
@@ -84,8 +84,8 @@ def convert(
         origin = f"{shards.fingerprint} {storage}{' whole' if whole else ''}"
         index = write_shards(target, entries, origin, shard_bytes, tell)
         for name in (n for n in BESIDE if (source / n).is_file()):
-            shutil.copyfile(source / name, target / (name + ".partial"))
-            os.replace(target / (name + ".partial"), target / name)
+            with written_whole(target / name) as partial:
+                shutil.copyfile(source / name, partial)
         write_config(target, kept, storage, whole=whole)
         write_index(target, index)
         remove_others(target, index)
@@ -116,9 +116,8 @@ def write_config(folder: pathlib.Path, config: ModelConfig, storage: Storage, *,
             "activation_scheme": "dynamic",
         }  # fmt: skip
         values["expert_dtype"] = storage
-    partial = folder / (CONFIG + ".partial")
-    partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, folder / CONFIG)
+    with written_whole(folder / CONFIG) as partial:
+        partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager

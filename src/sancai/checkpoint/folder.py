@@ -4,7 +4,6 @@ Weights load strictly: every missing, unexpected or misshapen tensor is named in
 """
 
 import json
-import os
 import pathlib
 from collections.abc import Mapping
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from sancai.checkpoint.names import from_official, scale_name, to_official
 from sancai.errors import CheckpointError
+from sancai.files import written_whole
 from sancai.model import ModelConfig, Transformer
 from sancai.ops.quantisation import unpack
 from sancai.tokenizer import Tokenizer
@@ -33,13 +33,9 @@ def save_model(
     (folder / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
     tokenizer.save(folder / TOKENIZER)
     stored = {n: _stored(n, t, dtype) for n, t in _unpacked(to_official(weights)).items()}
-    partial = folder / (WEIGHTS + ".partial")
-    try:
+    with written_whole(folder / WEIGHTS) as partial:
         save_file(stored, partial, metadata={"format": "pt"})
         partial.chmod(0o644)
-        os.replace(partial, folder / WEIGHTS)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _unpacked(named: Mapping[str, Tensor]) -> dict[str, Tensor]:

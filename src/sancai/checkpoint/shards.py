@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import pathlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from sancai.checkpoint.names import official_name
 from sancai.errors import CapacityError, CheckpointError
+from sancai.files import written_whole
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
@@ -172,12 +172,8 @@ def write_shards(
 def write_index(folder: pathlib.Path, index: Index) -> None:
     """Write the index: from now on the folder is whole."""
     text = json.dumps({"metadata": {"total_size": index.total_size}, "weight_map": index.weight_map}, indent=1)
-    partial = folder / (INDEX + ".partial")
-    try:
+    with written_whole(folder / INDEX) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
-        os.replace(partial, folder / INDEX)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def remove_others(folder: pathlib.Path, index: Index) -> None:
@@ -214,15 +210,12 @@ def _is_finished(path: pathlib.Path, names: Sequence[str], origin: str | None) -
 
 def _write(path: pathlib.Path, tensors: dict[str, Tensor], origin: str | None) -> None:
     """Write one file beside its place, then put it there."""
-    partial = path.with_name(path.name + ".partial")
+    whole = {n: t.contiguous() for n, t in tensors.items()}
     try:
-        whole = {n: t.contiguous() for n, t in tensors.items()}
-        save_file(whole, partial, metadata={"format": "pt"} | ({"origin": origin} if origin else {}))
-        partial.chmod(0o644)
-        os.replace(partial, path)
+        with written_whole(path) as partial:
+            save_file(whole, partial, metadata={"format": "pt"} | ({"origin": origin} if origin else {}))
+            partial.chmod(0o644)
     except (OSError, SafetensorError) as error:
         raise CapacityError(
             f"cannot write {path} ({error}); is the disk full? Without an index nothing takes the folder for whole"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """Training states: everything a run needs to go on exactly, written so that a crash loses nothing."""
 
-import os
 import pathlib
 import pickle
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 
 from sancai.errors import CheckpointError
+from sancai.files import written_whole
 
 PATTERN = "state-*.pt"
 KEPT = 2
@@ -17,9 +17,8 @@ def save_state(folder: pathlib.Path, step: int, state: dict[str, Any]) -> pathli
     """Write the state after `step` steps; keep the newest two."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"state-{step:07d}.pt"
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        torch.save(state, partial)
     for old in sorted(folder.glob(PATTERN))[:-KEPT]:
         old.unlink()
     return path

@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> None:
     model = load(options.model, options.device)
     warn_unknown(model, prompt)
     request = Request(
-        kind="chat", prompt=prompt.lower(), pictures=pictures, seed=options.seed, think=options.think,
+        kind="chat", prompt=model.as_taught(prompt), pictures=pictures, seed=options.seed, think=options.think,
         max_tokens=options.max_tokens, temperature=options.temperature,
     )  # fmt: skip
     is_thinking = False

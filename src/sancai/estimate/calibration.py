@@ -8,7 +8,6 @@ number of its operators: that is what calling an operator costs in this code.
 import dataclasses
 import itertools
 import json
-import os
 import pathlib
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from sancai.errors import CheckpointError
 from sancai.estimate.operator import totals
 from sancai.estimate.rates import CHAINED, Grid, MeasuredRates
 from sancai.estimate.work import Formats, Load, Way, Work
+from sancai.files import written_whole
 from sancai.model import Cache, ModelConfig, Transformer
 from sancai.ops.attention import attention_products
 from sancai.ops.sinkhorn import sinkhorn
@@ -60,9 +60,8 @@ class Calibration:
     def save(self, path: pathlib.Path) -> None:
         """Write the file; a reader never sees half of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + f".{os.getpid()}.partial")
-        partial.write_text(json.dumps({"version": VERSION} | dataclasses.asdict(self), indent=1) + "\n", "utf-8")
-        os.replace(partial, path)
+        with written_whole(path, shared=True) as partial:
+            partial.write_text(json.dumps({"version": VERSION} | dataclasses.asdict(self), indent=1) + "\n", "utf-8")
 
     @staticmethod
     def load(path: pathlib.Path) -> "Calibration":

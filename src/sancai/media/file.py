@@ -1,10 +1,10 @@
 """Writing results: whole or not at all, with clear errors."""
 
-import os
 import pathlib
 import tempfile
 
 from sancai.errors import MediaError
+from sancai.files import written_whole
 
 
 def check_writable(path: pathlib.Path, force: bool) -> None:
@@ -25,12 +25,10 @@ def check_writable(path: pathlib.Path, force: bool) -> None:
 
 def write_file(path: pathlib.Path, content: bytes) -> None:
     """Write a file so that nobody ever sees half of it."""
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        with written_whole(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise MediaError(
             f"cannot write {path} ({error.strerror}); is the disk full or the folder read-only?"
         ) from error

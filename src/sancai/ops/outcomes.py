@@ -1,11 +1,11 @@
 """What was chosen for a role and why, kept between processes in one JSON file a user."""
 
 import json
-import os
 import pathlib
-import tempfile
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from sancai.files import written_whole
 
 REFERENCE = "reference"
 
@@ -54,10 +54,8 @@ class OutcomeFile:
         whole = _read(self.path) | {self.key: self._outcomes}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            part = tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, encoding="utf-8")
-            with part as file:
-                json.dump(whole, file, indent=1)
-            os.replace(part.name, self.path)
+            with written_whole(self.path, shared=True) as part:
+                part.write_text(json.dumps(whole, indent=1), encoding="utf-8")
         except OSError:
             return  # everything is tried again next time
 

@@ -1,0 +1,23 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def written_whole(path: pathlib.Path, *, shared: bool = False) -> Iterator[pathlib.Path]:
+    """Yield a place beside `path` to write to; it takes the place of `path` if all goes well, and goes otherwise.
+
+    Args:
+        shared: several processes may write the same file at once: each gets a place of its own.
+    """
+    suffix = f".{os.getpid()}.partial" if shared else ".partial"
+    partial = path.with_name(path.name + suffix)
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)

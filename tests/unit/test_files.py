@@ -1,0 +1,33 @@
+"""Files are written whole or not at all."""
+
+import os
+import pathlib
+
+import pytest
+
+from sancai.files import written_whole
+
+
+def test_a_file_appears_when_all_is_written(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with written_whole(path) as beside:
+        beside.write_text("after")
+        assert path.read_text() == "before"
+    assert path.read_text() == "after" and os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_failure_keeps_what_was_there(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with pytest.raises(ZeroDivisionError), written_whole(path) as beside:
+        beside.write_text("half")
+        1 / 0  # noqa: B018
+    assert path.read_text() == "before" and os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_processes_that_share_a_file_write_to_places_of_their_own(tmp_path: pathlib.Path) -> None:
+    with written_whole(tmp_path / "a.txt", shared=True) as beside:
+        assert str(os.getpid()) in beside.name
+        beside.write_text("mine")
+    assert os.listdir(tmp_path) == ["a.txt"]

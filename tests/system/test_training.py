@@ -13,6 +13,7 @@ import torch
 
 from recipes import nano
 from sancai.checkpoint import load_model, newest_state
+from sancai.commands import train as train_command
 from sancai.device import collectives
 from sancai.errors import CheckpointError, ConfigError
 from sancai.telemetry import read_metrics
@@ -101,6 +102,17 @@ def test_interrupting_the_command_saves_and_the_same_command_goes_on(tmp_path: p
     )
     assert again.returncode == 0, again.stderr
     assert len(read_metrics(tmp_path / "run" / "metrics.jsonl")) == done + 1
+
+
+def test_a_signal_told_twice_is_one_and_a_later_one_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with train_command._interrupts() as stopped:
+        assert not stopped()
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stopped()
+        monkeypatch.setattr(train_command, "ONE_PRESS", -1.0)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def ranks(folder: pathlib.Path, *options: str) -> subprocess.CompletedProcess:

@@ -5,6 +5,7 @@ import importlib
 import pathlib
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ import tyro
 from sancai.commands.options import give, tell
 from sancai.errors import ConfigError
 
+ONE_PRESS = 1.0
+"""Seconds in which several signals count as one."""
 SHOWN = ("loss/flow", "loss/text", "gradient_norm")
 
 
@@ -81,19 +84,25 @@ def _folder(recipe: str, rest: list[str]) -> tuple[pathlib.Path, list[str]]:
 
 @contextmanager
 def _interrupts() -> Iterator[Any]:
-    """Turn the first Ctrl-C into a clean stop after the step; the second stops at once."""
-    asked = False
+    """Turn the first Ctrl-C into a clean stop after the step; the second stops at once.
+
+    torchrun passes on to its ranks what the terminal has told them already: that is not a second one.
+    """
+    asked: float | None = None
 
     def ask(number: int, frame: Any) -> None:
         nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
+        now = time.monotonic()
+        if asked is not None:
+            if now - asked > ONE_PRESS:
+                raise KeyboardInterrupt
+            return
+        asked = now
         tell("\nstopping after this step; the state is saved (Ctrl-C again stops at once)")
 
     before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield lambda: asked is not None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

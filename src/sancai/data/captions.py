@@ -43,6 +43,16 @@ ROLES = (
     ("hat", "great_helm", "knight"), ("weapon", "bow", "archer"),
 )  # fmt: skip
 """Words for a person who wears something telling: (slot, item, word)."""
+SHORTER = (
+    ("plate armor", "armor"), ("round shield", "shield"), ("heater shield", "shield"), ("wooden staff", "staff"),
+    ("pirate hat with a skull", "pirate hat"), ("long-sleeved shirt", "shirt"), ("knight helmet", "helmet"),
+    ("visored helmet", "helmet"), ("leather belt", "belt"), ("fur-trimmed coat", "coat"), ("feathered wings", "wings"),
+    ("very long ", ""), ("short ", ""), ("long ", ""), ("messy ", ""), ("spiky ", ""), ("wavy ", ""),
+    ("side-swept ", ""), ("wide ", ""),
+)  # fmt: skip
+"""What people leave out who name a thing in few words."""
+CARRIED_ALONG = ("hat", "shoes", "gloves", "shoulders", "belt", "cape")
+"""What a character is also said to be `with`: `a knight with a red cape`."""
 SPELLINGS = {"armor": "armour", "armored": "armoured", "gray": "grey", "mustache": "moustache"}
 
 
@@ -57,6 +67,14 @@ class _Wording:
 
     def chance(self, probability: float) -> bool:
         return self.rng is not None and self.rng.random() < probability
+
+    def named(self, words: str) -> str:
+        """Return the words for a thing, now and then in short: `a shield` for `a round shield`."""
+        if not self.chance(0.15):
+            return words
+        for long, short in SHORTER:
+            words = words.replace(long, short)
+        return with_article(words)
 
 
 def phrase(library: Library, slot: str, key: str, color: str | None) -> str:
@@ -107,8 +125,9 @@ def caption(
     wording = _Wording(rng)
     text = noun(library, who, rng)
     clauses = _clauses(library, who, visible, mention, wording)
+    pause = " " if wording.chance(0.3) else ", "
     for number, clause in enumerate(clauses):
-        text += (" " if number == 0 and not clause.startswith("holding") else ", ") + clause
+        text += (" " if number == 0 and not clause.startswith("holding") else pause) + clause
     text = f"{text}, {_ending(who['action'], direction, video, wording)}"
     if wording.chance(0.3):
         text = " ".join(SPELLINGS.get(w, w) for w in text.split(" "))
@@ -124,17 +143,18 @@ def _clauses(
 ) -> list[str]:
     """Return `with …`, `wearing …` and `holding …`, where there is something to tell."""
 
-    def say(slots: tuple[str, ...]) -> list[str]:
+    def say(slots: Collection[str]) -> list[str]:
         seen = [s for s in slots if s in who["items"] and (visible is None or visible.get(s, 0) >= LEAST_PIXELS)]
-        return [phrase(library, s, *who["items"][s]) for s in seen if mention is None or s in mention]
+        return [wording.named(phrase(library, s, *who["items"][s])) for s in seen if mention is None or s in mention]
 
+    along = [s for s in CARRIED_ALONG if wording.chance(0.5)] if wording.chance(0.25) else []
     spec = library.species[who["species"]]
-    has = say(HAS)
+    has = say((*HAS, *along))
     if who.get("skin") and (mention is None or "skin" in mention):
         has.insert(0, spec["skin_word"].format(c=spec["skins"][who["skin"]]))
     parts = [
         (wording.pick("with", "with", "having"), has),
-        (wording.pick("wearing", "in", "dressed in"), say(WEARS)),
+        (wording.pick("wearing", "in", "dressed in"), say([s for s in WEARS if s not in along])),
         (wording.pick("holding", "with", "carrying"), say(HOLDS)),
     ]
     if wording.chance(0.25):

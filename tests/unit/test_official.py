@@ -99,12 +99,18 @@ def test_packed_weights_compute_what_expanded_ones_do_and_stay_small(
             assert torch.equal(getattr(experts, name).view(torch.uint8), torch.stack(parts).view(torch.uint8))
 
 
-def test_tiled_experts_unpack_too(model: Transformer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_official(tmp_path, CONFIG, model.state_dict(), "fp4")
+@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
+def test_tiled_experts_unpack_too(
+    storage: str, model: Transformer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_official(tmp_path, CONFIG, model.state_dict(), storage)
     packed = load_official(tmp_path, torch.float32)
     expected = logits(packed)
     monkeypatch.setattr("sancai.model.moe.group_rows", tiled)
-    assert float((logits(packed) - expected).abs().max()) <= 1e-4
+    tiles = logits(packed)
+    assert float((tiles - expected).abs().max()) <= 1e-4
+    monkeypatch.setattr("sancai.ops.grouped_matmul.COPIED_BYTES", 1)  # one expert unpacked at a time
+    assert torch.equal(logits(packed), tiles)
 
 
 def test_a_bf16_model_computes_close_to_the_wide_one(model: Transformer, tmp_path: pathlib.Path) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from builders import largest
+from sancai.ops import grouped_matmul
 from sancai.ops.attention import attention, attention_fused, attention_products, attention_reference
 from sancai.ops.grouped_matmul import TILE, GroupedRows, ragged, tiled
 from sancai.ops.norm import rms_norm, rms_scale
@@ -107,6 +108,24 @@ def test_grouped_layouts_agree_with_a_loop(planner: Planner, counts: list[int]) 
     got = torch.autograd.grad((out * weight).sum(), (rows, weights))
     wanted = torch.autograd.grad((expected * weight).sum(), (rows, weights))
     assert all(largest(a - b) <= 1e-12 for a, b in zip(got, wanted, strict=True))
+
+
+def test_tiles_that_take_turns_agree_with_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = torch.tensor([5, 0, 17, 31, 40])
+    plan = tiled(93, counts)
+    rows = torch.randn(93, 6, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(5, 7, 6, dtype=torch.float64, requires_grad=True)
+
+    def run() -> list[torch.Tensor]:
+        out = plan.gather(plan.matmul(plan.scatter(rows), weights))
+        return [out, *torch.autograd.grad(out.square().sum(), (rows, weights))]
+
+    usual = run()
+    monkeypatch.setattr(grouped_matmul, "COPIED_BYTES", 3 * 7 * 6 * 8)  # three tiles at a time, then two
+    saved: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t.numel()) or t, lambda t: t):
+        assert all(largest(a - b) <= 1e-12 for a, b in zip(usual, run(), strict=True))
+    assert max(saved) <= max(plan.scatter(rows).numel(), weights.numel(), 93 * 7), "no copies of weights are kept"
 
 
 @pytest.mark.parametrize("planner", [ragged, tiled])

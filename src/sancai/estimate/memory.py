@@ -1,7 +1,7 @@
 """Memory of a run: states of training and what a backward pass needs."""
 
 from sancai.estimate.operator import totals
-from sancai.estimate.work import Formats, Load, Work
+from sancai.estimate.work import Formats, Load, Work, turns_of
 from sancai.model import ModelConfig
 from sancai.ops.grouped_matmul import TILE
 
@@ -32,12 +32,14 @@ def copied_bytes(config: ModelConfig, load: Load, number_bytes: float = 2.0) -> 
     """Return what tiles of experts keep for the backward pass where no grouped kernel is: copies of weights.
 
     Each tile of 16 rows holds a copy of its expert's weights; every expert may leave one tile partly empty.
+    Products whose tiles take turns keep nothing.
     """
-    stack = 3 * config.hidden_size * config.moe_intermediate_size * number_bytes
+    one = config.hidden_size * config.moe_intermediate_size * number_bytes
     sides = [(load.text, config.n_routed_experts, config.num_experts_per_tok)] * config.num_hidden_layers
     if load.with_mtp:
         sides += sides[:1]
     visual, tokens = config.visual, load.committed + load.noisy
     if visual is not None and tokens:
         sides += [(tokens, visual.n_routed_experts, visual.num_experts_per_tok)] * config.num_hidden_layers
-    return sum((load.batch * n * chosen // TILE + count) * stack for n, count, chosen in sides)
+    copies = [(load.batch * n * chosen // TILE + count) * one for n, count, chosen in sides]
+    return 3 * sum(copy for copy in copies if turns_of(copy) == 1)

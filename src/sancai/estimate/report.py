@@ -89,7 +89,8 @@ def training_lines(subject: Subject, run: Run, count: int) -> Iterator[str]:
     if machine is None:
         return
     copies = copied_bytes(subject.config, Load(text=q.row, with_mtp=True))
-    yield line("", f"plain PyTorch also keeps {copies / 1e9:,.1f} GB of copied experts for such a row")
+    if copies:
+        yield line("", f"plain PyTorch also keeps {copies / 1e9:,.1f} GB of copied experts for such a row")
     if states > machine.memory_bytes:
         least = -(-states // round(machine.card.memory_gb * 1e9))
         yield line("", f"that does not fit {count} chips: the hours are as if it did; it takes {least} or more")

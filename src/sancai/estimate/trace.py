@@ -26,6 +26,8 @@ FREE = ("detach", "view", "_unsafe_view", "lift_fresh", "alias", "empty", "empty
 """Operators that move nothing."""
 GATHERS = ("index", "index_select", "gather", "embedding")
 """Operators that read as much as they write, however large the tensor they pick from."""
+SCATTERS = ("index_put_", "_index_put_impl_")
+"""Operators that read what they add, and read and write as much of the tensor they add it to (their last operand)."""
 CROSSING = ("_to_copy", "copy_")
 """Operators that may take tensors of two devices."""
 
@@ -95,8 +97,7 @@ class Trace(TorchDispatchMode):
         if not func.is_view and name not in FREE:
             self.calls[name] += 1
             counts["launches"] += 1
-            moved = [*made, *made] if name in GATHERS else [*read, *made]
-            counts["bytes"] += sum(t.numel() * t.element_size() for t in moved)
+            counts["bytes"] += sum(t.numel() * t.element_size() for t in _moved(name, read, made))
 
     def _judge(self, name: str, everything: list[Tensor]) -> None:
         """Note operators that a chip would refuse."""
@@ -119,6 +120,13 @@ class Trace(TorchDispatchMode):
     def _release(self, key: int, size: int) -> None:
         if self._held.pop(key, None) is not None:
             self.live_bytes -= size
+
+
+def _moved(name: str, read: list[Tensor], made: list[Tensor]) -> list[Tensor]:
+    """Return tensors as large as what an operator reads and writes."""
+    if name in GATHERS:
+        return made * 2
+    return [read[-1]] * 3 if name in SCATTERS else [*read, *made]
 
 
 def _tensors(tree: Any) -> Iterator[Tensor]:

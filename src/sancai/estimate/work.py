@@ -6,6 +6,7 @@ for each part, which reads packed weights as they are stored, each expert once, 
 query may read.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +14,7 @@ from typing import Literal
 from sancai.estimate.operator import Operator
 from sancai.model import CSA_RATIO, ModelConfig
 from sancai.ops.attention import FEW_KEYS
-from sancai.ops.grouped_matmul import FEW_HEIGHTS, FEW_ROWS, TILE
+from sancai.ops.grouped_matmul import COPIED_BYTES, FEW_HEIGHTS, FEW_ROWS, TILE
 
 Way = Literal["host", "plain", "kernels"]
 Modality = Literal["text", "visual"]
@@ -312,8 +313,9 @@ class Work:
             if starts:
                 yield self.vector("experts", 3 * starts, count * stack * cast)
             copied = products * stack * self.math
-            yield self.vector("experts", 3, 2 * copied)
-            read, cast = copied, 0.0
+            turns = turns_of(products * dim * inter * self.math)
+            yield self.vector("experts", 3 * turns + (3 if turns > 1 else 0), 2 * copied)
+            read, cast, launches = copied, 0.0, launches * turns
         else:
             read = used * stack * (cast + self.math if cast else self.formats.experts)
             launches *= 1 + starts
@@ -449,6 +451,11 @@ class Work:
 PLAN_LAUNCHES, PLAN_RATIO_LAUNCHES = 70, 50
 KEEP_LAUNCHES, KEEP_RATIO_LAUNCHES = 35, 32
 """Operators of a plan and of what a new cache keeps: once, and for each compression ratio (counted)."""
+
+
+def turns_of(copied: float) -> int:
+    """Return in how many turns tiles copy so many bytes of weights."""
+    return max(math.ceil(copied / COPIED_BYTES), 1)
 
 
 def touched(count: int, top_k: int, tokens: float) -> float:

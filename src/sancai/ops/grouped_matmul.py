@@ -7,6 +7,7 @@ Group heights are rounded up to few sizes, because kernels are prepared anew for
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from sancai.ops.roles import role
 from sancai.ops.trial import Case, Draw
 
 TILE = 16
+COPIED_BYTES = 1 << 30
+"""Most bytes of weights that tiles copy at a time; a layer of a large model asks for more, and takes turns."""
 FEW_HEIGHTS = 48
 FEW_ROWS = 8
 """Up to so many rows (a few decoded tokens) nothing is padded.  Beyond, whole tiles keep a row's result the same
@@ -75,14 +78,46 @@ def grouped_matmul(padded: Tensor, weights: Tensor | PackedStack, plan: GroupedR
     Rows of padding are zero and stay zero.
     """
     if plan.heights is None:
-        rows_of_tiles = padded.unflatten(0, (-1, TILE))
-        whole = weights.all() if isinstance(weights, PackedStack) else weights
-        return torch.bmm(rows_of_tiles, whole[plan.tiles].transpose(1, 2)).flatten(0, 1)
+        return _tiles_matmul(padded.unflatten(0, (-1, TILE)), weights, plan.tiles).flatten(0, 1)
     if isinstance(weights, PackedStack):
         parts = enumerate(padded.split(plan.heights))
         return torch.cat([rows @ weights.one(number).T for number, rows in parts if len(rows)])
     groups = zip(padded.split(plan.heights), weights.unbind(), strict=True)
     return torch.cat([rows @ weight.T for rows, weight in groups if len(rows)])
+
+
+def _tiles_matmul(rows: Tensor, weights: Tensor | PackedStack, groups: Tensor) -> Tensor:
+    """Return each tile's rows (tiles, TILE, D) times its group's weight transposed, (tiles, TILE, F)."""
+    if isinstance(weights, PackedStack):
+        at_once = max(COPIED_BYTES // weights.bytes_of_one, 1)
+        if len(weights.weight) > at_once:
+            turns = zip(rows.split(at_once), groups.split(at_once), strict=True)
+            return torch.cat([torch.bmm(part, weights.some(of).transpose(1, 2)) for part, of in turns])
+        weights = weights.all()
+    at_once = max(COPIED_BYTES // weights[0].nbytes, 1)
+    if len(groups) > at_once:
+        return _TilesInTurns.apply(rows, weights, groups, at_once)  # type: ignore[no-untyped-call]
+    return torch.bmm(rows, weights[groups].transpose(1, 2))
+
+
+class _TilesInTurns(torch.autograd.Function):
+    """`rows @ weights[groups].T` of so many tiles at a time; the backward pass copies weights again and keeps none."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weights: Tensor, groups: Tensor, at_once: int) -> Tensor:
+        ctx.save_for_backward(rows, weights, groups)
+        ctx.at_once = at_once
+        turns = zip(rows.split(at_once), groups.split(at_once), strict=True)
+        return torch.cat([torch.bmm(part, weights[of].transpose(1, 2)) for part, of in turns])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        rows, weights, groups = ctx.saved_tensors
+        to_rows, to_weights = [], torch.zeros_like(weights)
+        for part, above, of in zip(*(t.split(ctx.at_once) for t in (rows, grad, groups)), strict=True):
+            to_rows.append(torch.bmm(above, weights[of]))
+            to_weights.index_put_((of,), torch.bmm(above.transpose(1, 2), part), accumulate=True)
+        return torch.cat(to_rows), to_weights, None, None
 
 
 def tiled(num_rows: int, counts: Tensor) -> GroupedRows:

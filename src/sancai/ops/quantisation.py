@@ -109,9 +109,20 @@ class PackedStack:
         """Return the weight (O, I) of one group."""
         return unpack(self.weight[number], None if self.scale is None else self.scale[number], self.dtype)
 
+    @property
+    def bytes_of_one(self) -> int:
+        """Return how large one group's weight is when it is unpacked."""
+        numbers_each = 2 if self.scale is not None and self.weight.dtype == torch.int8 else 1
+        return self.weight[0].numel() * numbers_each * self.dtype.itemsize
+
     def all(self) -> Tensor:
         """Return the weights (E, O, I) of all groups."""
         return unpack(self.weight, self.scale, self.dtype)
+
+    def some(self, numbers: Tensor) -> Tensor:
+        """Return the weights (n, O, I) of the groups with these numbers (n,), int64."""
+        scale = None if self.scale is None else self.scale.view(torch.uint8)[numbers].view(self.scale.dtype)
+        return unpack(self.weight.view(torch.uint8)[numbers].view(self.weight.dtype), scale, self.dtype)
 
 
 def fp4_as_fp8(packed: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:

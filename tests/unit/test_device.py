@@ -229,7 +229,7 @@ def test_every_card_belongs_to_a_family():
 def test_a_machine_is_read():
     machine = parse_machine("16xascend-910c")
     assert machine.memory_bytes == 16 * 128 * 10**9
-    for bad in ("0xnvidia-h20", "h100", "2 x nvidia-h100", ""):
+    for bad in ("0xnvidia-h20", "100001xnvidia-h20", "h100", "2 x nvidia-h100", ""):
         with pytest.raises(RequestError):
             parse_machine(bad)
 

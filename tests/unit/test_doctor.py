@@ -117,7 +117,9 @@ def test_torch_that_fails_with_a_makers_package_is_looked_at_without_it(program)
         "if os.environ.get('TORCH_DEVICE_BACKEND_AUTOLOAD') != '0': sys.exit('ImportError: libhccl.so: cannot open')\n"
         "print(json.dumps({'finding': {'name': 'torch loads', 'state': 'good', 'told': 'yes'}}))"
     )
-    broken, note, loads = doctor.examine([], "auto", 20)
+    heard = []
+    broken, note, loads = found = doctor.examine([], "auto", 20, heard.append)
+    assert heard == found, "told in the order in which it happens"
     assert broken.state == "bad" and "CANN" in broken.advice
     assert note.name == "autoload" and "TORCH_DEVICE_BACKEND_AUTOLOAD=0" in note.advice
     assert loads.state == "good"

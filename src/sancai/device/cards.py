@@ -80,6 +80,10 @@ class Machine:
         return round(self.count * self.card.memory_gb * 10**9)
 
 
+MOST_CHIPS = 100_000
+"""More are no machine, but a slip of the finger."""
+
+
 def parse_machine(text: str) -> Machine:
     """Return the machine of `16xascend-910c`.
 
@@ -90,6 +94,6 @@ def parse_machine(text: str) -> Machine:
     if match is None or match[2] not in CARDS:
         raise RequestError(f"no chip {text!r}; write COUNTxCHIP with one of {', '.join(CARDS)}")
     count = int(match[1] or 1)
-    if count < 1:
-        raise RequestError(f"{text!r} is no chip at all; write at least 1x{match[2]}")
+    if not 1 <= count <= MOST_CHIPS:
+        raise RequestError(f"{text!r} names {count} chips; write 1x{match[2]} to {MOST_CHIPS}x{match[2]}")
     return Machine(count, CARDS[match[2]])

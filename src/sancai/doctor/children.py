@@ -40,13 +40,20 @@ def examine(checks: Sequence[str], device: str, seconds: float, hear: Hear = lam
     """
     found = _run(checks, device, seconds, hear, {})
     if found and found[-1].name == "torch" and found[-1].state == "bad" and os.environ.get(AUTOLOAD) != "0":
-        again = _run(checks, "cpu", seconds, hear, {AUTOLOAD: "0"})
+        note = Finding(
+            "autoload", "limited", "torch loads only without makers' packages",
+            f"set {AUTOLOAD}=0 to use the CPU, or mend the package named above",
+        )  # fmt: skip
+
+        ahead = [note]
+
+        def hear_again(finding: Finding) -> None:
+            if ahead and (finding.name, finding.state) != ("torch", "bad"):
+                hear(ahead.pop())
+            hear(finding)
+
+        again = _run(checks, "cpu", seconds, hear_again, {AUTOLOAD: "0"})
         if not any(f.name == "torch" and f.state == "bad" for f in again):
-            note = Finding(
-                "autoload", "limited", "torch loads only without makers' packages",
-                f"set {AUTOLOAD}=0 to use the CPU, or mend the package named above",
-            )  # fmt: skip
-            hear(note)
             return [*found, note, *again]
     return found
 

@@ -260,6 +260,7 @@ import torch
 from sancai.device import collectives as c
 from sancai.device.platform import current
 from sancai.device.sharding import as_part, beside, is_sharded, own, own_rows, shard, whole, whole_on_host
+from sancai.device.sharding import whole_matrices
 platform = current("cpu")
 rank, world = c.start(platform)
 
@@ -285,6 +286,13 @@ for name, tensor in state.items():
     assert torch.equal(own(beside(before[name], tensor)), own(tensor)), name
     assert torch.equal(own_rows(before[name], tensor), own(tensor)), name
     assert torch.equal(whole(as_part(own(tensor), tensor)), before[name]), name
+stack = torch.arange(40.0).view(2, 5, 4)
+tall = [torch.arange(20.0).view(5, 4) + n for n in range(2)]
+kept = torch.nn.Linear(4, 5)
+shard(kept, [], platform)
+like = [kept.weight, kept.weight, stack]
+got = whole_matrices([own_rows(tall[0], like[0]), own_rows(tall[1], like[1]), stack], like)
+assert all(torch.equal(a[0], b) for a, b in zip(got, tall)) and torch.equal(got[2], stack)
 told = whole_on_host({"a": [state["inner.weight"]]}, keeps=rank == 0)
 assert told["a"][0].shape == ((3, 4) if rank == 0 else (0,))
 x = torch.full((2, 4), 1.0 + rank)

@@ -5,10 +5,11 @@ its first dimension as `Tensor.chunk` cuts, so that experts stacked in one tenso
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sancai.device import collectives
@@ -84,6 +85,25 @@ def own_rows(rows: Tensor, like: Tensor) -> Tensor:
         return rows
     parts = rows.chunk(collectives.world())
     return parts[collectives.rank()] if collectives.rank() < len(parts) else rows[:0]
+
+
+def whole_matrices(parts: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
+    """Return matrices (n, R, C): the whole of one that is cut in rows, of a stack this rank's own.
+
+    Args:
+        parts: this rank's part of each, plain: rows (r, C) of one matrix, or some (n, R, C) of a stack.
+        like: the parameters they belong to, all with the same R and C; those in rows come together by one exchange.
+    """
+    rows, columns = like[0].shape[-2:]
+    cut = [n for n, tensor in enumerate(like) if tensor.dim() == 2 and is_sharded(tensor)]
+    found = [part.reshape(-1, rows, columns) if n not in cut else part for n, part in enumerate(parts)]
+    if cut:
+        most = -(-rows // collectives.world())
+        mine = torch.stack([F.pad(parts[n], (0, 0, 0, most - len(parts[n]))) for n in cut])
+        ranks = collectives.all_gather(mine).unflatten(0, (-1, len(cut)))
+        for n, matrix in zip(cut, ranks.transpose(0, 1).flatten(1, 2)[:, :rows], strict=True):
+            found[n] = matrix[None]
+    return found
 
 
 def beside(tensor: Tensor, like: Tensor) -> Tensor:

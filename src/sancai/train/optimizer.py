@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sancai.device import collectives
 from sancai.device.host import to_device
-from sancai.device.sharding import as_part, beside, is_sharded, own, own_rows, whole
+from sancai.device.sharding import beside, is_sharded, own, own_rows, whole, whole_matrices
 from sancai.ops.adamw import fused_adamw
 
 RMS = 0.18
@@ -107,12 +107,11 @@ class Optimizer:
         torch._foreach_add_(buffers, grads)
         looked = torch._foreach_add(grads, buffers, alpha=mu)
         rows, columns = kept[0].shape[-2:]
-        halved = [g.to(torch.bfloat16) for g in looked]
-        seen = [whole(as_part(g, p)) if p.dim() == 2 else g for g, p in zip(halved, kept, strict=True)]
-        stacked = torch.cat([g.view(-1, rows, columns) for g in seen])
+        seen = whole_matrices([g.to(torch.bfloat16) for g in looked], kept)
+        stacked = torch.cat(seen)
         update = orthogonalise(stacked, self.config.newton_schulz_steps)
         torch._foreach_mul_(parameters, 1 - lr * self.config.weight_decay)
-        parts = update.split([g.numel() // (rows * columns) for g in seen])
+        parts = update.split([len(g) for g in seen])
         for parameter, part, whole_one in zip(parameters, parts, kept, strict=True):
             mine = own_rows(part[0], whole_one) if whole_one.dim() == 2 else part
             parameter.sub_(mine.view_as(parameter), alpha=lr * RMS * max(rows, columns) ** 0.5)

@@ -99,11 +99,16 @@ def whole_matrices(parts: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tens
     found = [part.reshape(-1, rows, columns) if n not in cut else part for n, part in enumerate(parts)]
     if cut:
         most = -(-rows // collectives.world())
-        mine = torch.stack([F.pad(parts[n], (0, 0, 0, most - len(parts[n]))) for n in cut])
+        mine = torch.stack([_padded(parts[n], most) for n in cut])
         ranks = collectives.all_gather(mine).unflatten(0, (-1, len(cut)))
         for n, matrix in zip(cut, ranks.transpose(0, 1).flatten(1, 2)[:, :rows], strict=True):
             found[n] = matrix[None]
     return found
+
+
+def _padded(rows: Tensor, count: int) -> Tensor:
+    """Return rows (n, C) with zeros after them, (count, C)."""
+    return rows if len(rows) == count else F.pad(rows, (0, 0, 0, count - len(rows)))
 
 
 def beside(tensor: Tensor, like: Tensor) -> Tensor:

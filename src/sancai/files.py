@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import secrets
 from collections.abc import Iterator
 
 
@@ -13,11 +14,12 @@ def written_whole(path: pathlib.Path, *, shared: bool = False) -> Iterator[pathl
     Args:
         shared: several processes may write the same file at once: each gets a place of its own.
     """
-    suffix = f".{os.getpid()}.partial" if shared else ".partial"
+    suffix = f".{secrets.token_hex(4)}.partial" if shared else ".partial"
     partial = path.with_name(path.name + suffix)
     try:
         yield partial
         os.replace(partial, path)
-    finally:
+    except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+        raise

@@ -115,6 +115,17 @@ def test_a_signal_told_twice_is_one_and_a_later_one_stops_at_once(monkeypatch: p
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_torchrun_may_repeat_a_signal_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setattr(train_command, "ONE_PRESS", -1.0)
+    with train_command._interrupts() as stopped:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stopped()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 def ranks(folder: pathlib.Path, *options: str) -> subprocess.CompletedProcess:
     """Train nano on two ranks."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "--", "sancai"]

@@ -13,12 +13,12 @@ from sancai.data import samples, split
 from sancai.data.arithmetic import addition, subtraction
 from sancai.data.captions import LEAST_PIXELS, caption, phrase
 from sancai.data.library import Character, Library
-from sancai.data.questions import Asker, Editor
+from sancai.data.questions import QUESTIONS, Asker, Editor
 from sancai.data.samples import SampleConfig, Sampler, sample_texts
 from sancai.data.sampling import sample_character
 from sancai.data.split import attributes, draw_character, is_held_out
 from sancai.data.synthetic import synthetic_library
-from sancai.errors import DataError
+from sancai.errors import ConfigError, DataError
 from sancai.sequence import Block, Document, Text
 from sancai.tokenizer import Tokenizer
 
@@ -191,6 +191,17 @@ def test_answers_follow_from_the_character(library: Library) -> None:
             pair = asker.kinds[kind]()
             if pair is not None:
                 check_answer(library, who, seen, kind, *pair)
+
+
+def test_a_kind_asked_for_is_asked_and_unanswerable_choices_are_refused(library: Library) -> None:
+    (who, direction), *_ = characters(library, 1)
+    asker = Asker(library, who, direction, library.visible(who, direction, [0]), random.Random(3))
+    assert set(asker.kinds) == set(QUESTIONS)
+    assert {asker.ask(("direction",))[0] for _ in range(5)} == {"direction"}
+    with pytest.raises(ConfigError, match="unknown kinds of questions \\['age'\\]"):
+        SampleConfig(kinds=("direction", "age"))
+    with pytest.raises(ConfigError, match="add direction or action"):
+        SampleConfig(kinds=("count",))
 
 
 def check_answer(library: Library, who: Character, seen: set[str], kind: str, question: str, answer: str) -> None:

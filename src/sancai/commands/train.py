@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import os
 import pathlib
 import signal
 import sys
@@ -49,7 +50,7 @@ def run(arguments: list[str]) -> int | None:
     if collectives.rank() == 0:
         give(str(folder / "model"))
     collectives.stop()
-    return 130 if stopped() else None
+    return 130 if stopped() or session.step < config.steps else None
 
 
 def load_recipe(name: str) -> Any:
@@ -86,16 +87,19 @@ def _folder(recipe: str, rest: list[str]) -> tuple[pathlib.Path, list[str]]:
 def _interrupts() -> Iterator[Any]:
     """Turn the first Ctrl-C into a clean stop after the step; the second stops at once.
 
-    torchrun passes on to its ranks what the terminal has told them already: that is not a second one.
+    torchrun passes on to its ranks what the terminal has told them already, and Python may hear of that late: one
+    repetition is not a second press.
     """
     asked: float | None = None
+    repeats = 1 if "RANK" in os.environ else 0
 
     def ask(number: int, frame: Any) -> None:
-        nonlocal asked
+        nonlocal asked, repeats
         now = time.monotonic()
         if asked is not None:
-            if now - asked > ONE_PRESS:
+            if now - asked > ONE_PRESS and not repeats:
                 raise KeyboardInterrupt
+            repeats = 0
             return
         asked = now
         tell("\nstopping after this step; the state is saved (Ctrl-C again stops at once)")
@@ -150,7 +154,8 @@ def _draw_samples(step: int, session: Any) -> None:
         return
     model = type(session.stepper.model)(config.model)
     model.load_state_dict(weights)
-    artist = engine.Engine(model, session.tokenizer, current(config.device))
+    place = "cpu" if config.shard else config.device  # a model that is shared out may fit no device
+    artist = engine.Engine(model, session.tokenizer, current(place))
     rows = []
     for prompt in config.sample_prompts:
         requests = [engine.Request(kind="image", prompt=prompt, seed=seed, steps=8) for seed in range(4)]

@@ -153,7 +153,7 @@ def _clauses(
     if who.get("skin") and (mention is None or "skin" in mention):
         has.insert(0, spec["skin_word"].format(c=spec["skins"][who["skin"]]))
     parts = [
-        (wording.pick("with", "with", "having"), has),
+        (wording.pick("with", "with", "with" if along else "having"), has),
         (wording.pick("wearing", "in", "dressed in"), say([s for s in WEARS if s not in along])),
         (wording.pick("holding", "with", "carrying"), say(HOLDS)),
     ]

@@ -49,10 +49,13 @@ class SampleConfig:
     """How often a sum is answered without being worked out."""
 
     def __post_init__(self) -> None:
+        if not {"direction", "action"} & set(self.kinds):
+            raise ConfigError(
+                f"kinds of questions are {self.kinds}; add direction or action: a picture may answer none of the others"
+            )
         unknown = sorted(set(self.kinds) - set(QUESTIONS))
-        if unknown or not self.kinds:
-            named = f"unknown {unknown}" if unknown else "none"
-            raise ConfigError(f"kinds of questions: {named}; expected some of {', '.join(QUESTIONS)}")
+        if unknown:
+            raise ConfigError(f"unknown kinds of questions {unknown}; expected some of {', '.join(QUESTIONS)}")
 
 
 class Sampler:

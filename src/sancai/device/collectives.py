@@ -1,6 +1,7 @@
 """Six ways for devices to exchange tensors, on whichever library the chip has.
 
-PyTorch renames its own from release to release and makers follow years apart, so only these are called.
+PyTorch renames its own from release to release and makers follow years apart, so only these are called; sharded
+weights alone are gathered and scattered by PyTorch (`sharding`).
 Every function is called by all ranks alike; with one rank all of them are the identity.
 """
 
@@ -12,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from sancai.device.platform import Platform
+from sancai.device.platform import Platform, make_current
 from sancai.errors import DeviceError
 
 MINUTES = 10
@@ -29,6 +30,7 @@ def start(platform: Platform) -> tuple[int, int]:
     global _joined
     if "RANK" not in os.environ:
         return 0, 1
+    make_current(platform.device)
     if not dist.is_initialized():
         try:
             dist.init_process_group(platform.chip.collectives, timeout=timedelta(minutes=MINUTES))

@@ -93,6 +93,12 @@ def free_cache(platform: Platform) -> None:
             _call(platform.device, "empty_cache")
 
 
-def _call(device: torch.device, name: str) -> Any:
+def make_current(device: torch.device) -> None:
+    """Make a device the one that its library uses where none is named."""
+    if device.type != "cpu" and device.index is not None:
+        _call(device, "set_device", device.index)
+
+
+def _call(device: torch.device, name: str, *arguments: Any) -> Any:
     """Call a function of the device's own module: torch.accelerator lacks some of them on some chips."""
-    return getattr(torch.get_device_module(device), name)()
+    return getattr(torch.get_device_module(device), name)(*arguments)

@@ -1,7 +1,7 @@
 """Weights cut over the ranks: each keeps a part of every tensor, and all come together only to compute.
 
-PyTorch's FSDP2 does the work (arXiv 2304.11277); only this module knows how a part looks.  A tensor is cut along
-its first dimension as `Tensor.chunk` cuts, so that experts stacked in one tensor stay whole.
+PyTorch's FSDP2 does the work (arXiv 2304.11277).  A tensor is cut along its first dimension as `Tensor.chunk` cuts, so
+that experts stacked in one tensor stay whole.
 """
 
 import warnings

@@ -59,7 +59,7 @@ class Run:
     def train(
         self, watch: Watcher | None = None, until: int | None = None, stop: Callable[[], bool] = lambda: False
     ) -> None:
-        """Run to the end (or `until`); an interruption saves the state first.
+        """Run to the end (or `until`); an interruption saves the state first, where this rank can do it alone.
 
         Args:
             watch: called after every step, on every rank.
@@ -68,12 +68,12 @@ class Run:
         """
         leads = collectives.rank() == 0
         metrics = MetricsFile(self.folder / "metrics.jsonl", self.step) if leads else None
-        is_whole = True
+        is_whole = saved = True
         last = min(until or self.config.steps, self.config.steps)
         try:
             while self.step < last and not self._agreed(stop()):
                 started = time.monotonic()
-                is_whole = False
+                is_whole = saved = False
                 report = self.stepper.step(self.step)
                 report["seconds"] = time.monotonic() - started
                 if metrics:
@@ -84,9 +84,14 @@ class Run:
                     watch(self.step, report, self)
                 if self.step % self.config.save_every == 0:
                     self.save()
-        finally:
-            if is_whole:  # never a state from the middle of a step
+                    saved = True
+        except BaseException:
+            # never a state from the middle of a step, and no gathering that other ranks may not come to
+            if is_whole and not saved and not self.config.shard:
                 self.save()
+            raise
+        if not saved:
+            self.save()
 
     def _agreed(self, wish: bool) -> bool:
         """Return whether any rank wishes to stop, so that all stop after the same step."""

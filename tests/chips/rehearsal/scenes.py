@@ -30,7 +30,7 @@ from recipes import nano
 from sancai.data.packs import open_pack
 from sancai.data.samples import Sampler, sample_texts
 from sancai.device import collectives, sharding
-from sancai.device.platform import Platform, current
+from sancai.device.platform import Platform, current, make_current
 from sancai.engine import Clip, Engine, Request
 from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig
 from sancai.model.moe import Experts
@@ -155,7 +155,7 @@ def film(stage: Stage) -> None:
 def shard(stage: Stage) -> None:
     """Take a step as rank 0 of 8: every weight cut in eight, experts gathered in bf16, the rest in fp32."""
     kind = stage.platform.device.type
-    torch.accelerator.set_device_index(0)
+    make_current(torch.device(kind, 0))
     store = dist.HashStore()  # no other rank is there, and none is waited for
     dist.init_process_group(dist.get_default_backend_for_device(kind), rank=0, world_size=WORLD, store=store)
     mixture = {task: dataclasses.replace(share, rows=WORLD) for task, share in CONFIG.mixture.items()}

@@ -6,6 +6,7 @@ Rows arrive sorted by group and are laid out with padding.  Two layouts give the
 Group heights are rounded up to few sizes, because kernels are prepared anew for every new shape.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +95,7 @@ def _tiles_matmul(rows: Tensor, weights: Tensor | PackedStack, groups: Tensor) -
             turns = zip(rows.split(at_once), groups.split(at_once), strict=True)
             return torch.cat([torch.bmm(part, weights.some(of).transpose(1, 2)) for part, of in turns])
         weights = weights.all()
-    at_once = max(COPIED_BYTES // weights[0].nbytes, 1)
+    at_once = max(COPIED_BYTES // (math.prod(weights.shape[1:]) * weights.element_size()), 1)
     if len(groups) > at_once:
         return _TilesInTurns.apply(rows, weights, groups, at_once)  # type: ignore[no-untyped-call]
     return torch.bmm(rows, weights[groups].transpose(1, 2))

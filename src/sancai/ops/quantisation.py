@@ -5,6 +5,7 @@ column in the low half), one scale for each row and 32 columns.  Scales are e8m0
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import torch
@@ -113,7 +114,7 @@ class PackedStack:
     def bytes_of_one(self) -> int:
         """Return how large one group's weight is when it is unpacked."""
         numbers_each = 2 if self.scale is not None and self.weight.dtype == torch.int8 else 1
-        return self.weight[0].numel() * numbers_each * self.dtype.itemsize
+        return math.prod(self.weight.shape[1:]) * numbers_each * self.dtype.itemsize
 
     def all(self) -> Tensor:
         """Return the weights (E, O, I) of all groups."""

@@ -7,6 +7,7 @@ Group heights are rounded up to few sizes, because kernels are prepared anew for
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,13 +93,18 @@ def _tiles_matmul(rows: Tensor, weights: Tensor | PackedStack, groups: Tensor) -
     if isinstance(weights, PackedStack):
         at_once = max(COPIED_BYTES // weights.bytes_of_one, 1)
         if len(weights.weight) > at_once:
-            turns = zip(rows.split(at_once), groups.split(at_once), strict=True)
-            return torch.cat([torch.bmm(part, weights.some(of).transpose(1, 2)) for part, of in turns])
+            return _in_turns(rows, weights.some, groups, at_once)
         weights = weights.all()
     at_once = max(COPIED_BYTES // (math.prod(weights.shape[1:]) * weights.element_size()), 1)
     if len(groups) > at_once:
         return _TilesInTurns.apply(rows, weights, groups, at_once)  # type: ignore[no-untyped-call]
     return torch.bmm(rows, weights[groups].transpose(1, 2))
+
+
+def _in_turns(rows: Tensor, weights_of: Callable[[Tensor], Tensor], groups: Tensor, at_once: int) -> Tensor:
+    """Return each tile's rows times the transpose of its group's weight, so many tiles at a time."""
+    turns = zip(rows.split(at_once), groups.split(at_once), strict=True)
+    return torch.cat([torch.bmm(part, weights_of(of).transpose(1, 2)) for part, of in turns])
 
 
 class _TilesInTurns(torch.autograd.Function):
@@ -108,8 +114,7 @@ class _TilesInTurns(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor, weights: Tensor, groups: Tensor, at_once: int) -> Tensor:
         ctx.save_for_backward(rows, weights, groups)
         ctx.at_once = at_once
-        turns = zip(rows.split(at_once), groups.split(at_once), strict=True)
-        return torch.cat([torch.bmm(part, weights[of].transpose(1, 2)) for part, of in turns])
+        return _in_turns(rows, weights.__getitem__, groups, at_once)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:

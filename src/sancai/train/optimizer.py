@@ -112,8 +112,8 @@ class Optimizer:
         update = orthogonalise(stacked, self.config.newton_schulz_steps)
         torch._foreach_mul_(parameters, 1 - lr * self.config.weight_decay)
         parts = update.split([len(g) for g in seen])
-        for parameter, part, whole_one in zip(parameters, parts, kept, strict=True):
-            mine = own_rows(part[0], whole_one) if whole_one.dim() == 2 else part
+        for parameter, part, like in zip(parameters, parts, kept, strict=True):
+            mine = own_rows(part[0], like) if like.dim() == 2 else part
             parameter.sub_(mine.view_as(parameter), alpha=lr * RMS * max(rows, columns) ** 0.5)
 
     def state_dict(self) -> dict[str, Any]:

@@ -9,7 +9,8 @@ Roles that the published operators do not express have no provider here:
 - indexer_topk: `npu_lightning_indexer` knows causal or no masks, not which entries of which block a query may see, and
   says nothing of ties, of which the latest must win.
 - sparse_attention: `npu_sparse_flash_attention` takes `sinks`, but its gradient operator neither takes them nor returns
-  theirs, and whether the kept sums hold the sink is not documented.
+  theirs, and whether the kept sums hold the sink is not documented.  With triton-ascend, the kernel of
+  `triton_attention` plays.
 """
 
 import functools

@@ -42,20 +42,21 @@ def softmax_of(logits):
 
 @triton.jit
 def places(tokens, N: tl.constexpr, BLOCK: tl.constexpr):
-    """Return where a program's maps lie in (N, N, tokens), which exist, and its tokens."""
+    """Return where a program's maps lie in (N, N, tokens), and its tokens."""
     token = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     cell = tl.arange(0, N)[:, None] * N + tl.arange(0, N)[None, :]
     place = cell[:, :, None].to(tl.int64) * tokens + token[None, None, :]
-    return place, (cell[:, :, None] >= 0) & (token[None, None, :] < tokens), token
+    return place, token
 
 
 @triton.jit
 def forward_kernel(logits, out, tokens, iterations, eps, N: tl.constexpr, BLOCK: tl.constexpr):
     """Write the nearly doubly stochastic maps of (N, N, tokens)."""
-    place, valid, _ = places(tokens, N, BLOCK)
+    place, token = places(tokens, N, BLOCK)
+    valid = (token < tokens)[None, None, :]
     matrix = softmax_of(tl.load(logits + place, mask=valid, other=0.0).to(tl.float32)) + eps
     matrix, _ = normalise(matrix, eps, 0)
-    for _ in range(iterations - 1):
+    for _number in range(1, iterations):  # not `_`: in Triton 3.2, of Ascend, no variable changes its type
         matrix, _ = normalise(matrix, eps, 1)
         matrix, _ = normalise(matrix, eps, 0)
     tl.store(out + place, matrix, mask=valid)
@@ -64,9 +65,10 @@ def forward_kernel(logits, out, tokens, iterations, eps, N: tl.constexpr, BLOCK:
 @triton.jit
 def backward_kernel(logits, given, sums, out, tokens, iterations, eps, N: tl.constexpr, BLOCK: tl.constexpr):
     """Write the gradient of the logits; `sums` (2 · iterations, N, tokens) is room for what was divided by."""
-    place, valid, token = places(tokens, N, BLOCK)
+    place, token = places(tokens, N, BLOCK)
+    valid = (token < tokens)[None, None, :]
     line = tl.arange(0, N)[:, None].to(tl.int64) * tokens + token[None, :]
-    there = (tl.arange(0, N)[:, None] >= 0) & (token[None, :] < tokens)
+    there = (token < tokens)[None, :]
     step = tokens.to(tl.int64) * N
     weights = softmax_of(tl.load(logits + place, mask=valid, other=0.0).to(tl.float32))
     matrix, total = normalise(weights + eps, eps, 0)

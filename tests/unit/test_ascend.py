@@ -33,6 +33,9 @@ SCHEMAS = (
     "npu_mhc_post(Tensor x, Tensor? h_res, Tensor h_out, Tensor h_post) -> Tensor",
     "npu_mhc_post_backward(Tensor grad_y, Tensor x, Tensor? h_res, Tensor h_out, Tensor h_post) "
     "-> (Tensor, Tensor, Tensor, Tensor)",
+    "npu_moe_gating_top_k(Tensor x, int k, *, Tensor? bias=None, Tensor? input_ids=None, Tensor? tid2eid=None, "
+    "int k_group=1, int group_count=1, int group_select_mode=0, int renorm=0, int norm_type=0, bool out_flag=False, "
+    "float routed_scaling_factor=1.0, float eps=1e-20) -> (Tensor, Tensor, Tensor)",
     "npu_grouped_matmul(Tensor[] x, Tensor[] weight, *, Tensor[]? bias=None, Tensor[]? scale=None, "
     "Tensor[]? offset=None, Tensor[]? antiquant_scale=None, Tensor[]? antiquant_offset=None, "
     "Tensor[]? per_token_scale=None, Tensor? group_list=None, Tensor[]? activation_input=None, "
@@ -155,6 +158,24 @@ class Documented:
         to_x = torch.einsum("btjk,btkd->btjd", res, g).to(x.dtype)
         to_out = (post[..., None] * g).sum(2).to(out.dtype)
         return to_x, wide @ g.transpose(-1, -2), to_out, (g * out.float()[..., None, :]).sum(-1)
+
+    @staticmethod
+    def npu_moe_gating_top_k(
+        x: Tensor, k: int, *, bias=None, input_ids=None, tid2eid=None, norm_type=0, out_flag=False,
+        routed_scaling_factor=1.0, eps=1e-20, **groups,
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        """The weights of norm type 1 (sigmoid) are documented; type 2 is what Ascend's serving code relies on."""
+        assert x.dim() == 2 and x.dtype == torch.float32 and norm_type == 2 and out_flag
+        assert (input_ids is None) == (tid2eid is None) and not {n: v for n, v in groups.items() if v not in (0, 1)}
+        norm = torch.log1p(x.exp()).sqrt()
+        if tid2eid is None:
+            chosen = (norm if bias is None else norm + bias).topk(k, -1).indices
+        else:
+            assert input_ids.dim() == 1 and len(input_ids) == len(x) and tid2eid.shape[1] == k
+            assert input_ids.dtype == tid2eid.dtype == torch.int32
+            chosen = tid2eid[input_ids.long()].long()
+        weights = norm.gather(-1, chosen)
+        return weights / (weights.sum(-1, keepdim=True) + eps) * routed_scaling_factor, chosen.int(), norm
 
     @staticmethod
     def npu_grouped_matmul(x, weight, *, group_list=None, split_item=0, group_type=None, **others) -> list[Tensor]:

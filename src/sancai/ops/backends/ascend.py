@@ -2,10 +2,11 @@
 
 Signatures and formulas are those that the torch-npu 2.13.0 wheel declares and documents.  No such chip was at hand: the
 tests run this file against the documented formulas on a CPU; a machine's own trial decides whether an operator plays.
+One thing is not documented: whether `npu_moe_gating_top_k` takes sqrt(softplus) as norm type 2.  Its signature has the
+token table of this architecture's hash routing, and vllm-ascend calls its own build of the operator so.
 
 Roles that the published operators do not express have no provider here:
 
-- route: `npu_moe_gating_top_k` is documented for softmax and sigmoid, not for sqrt(softplus).
 - indexer_topk: `npu_lightning_indexer` knows causal or no masks, not which entries of which block a query may see, and
   says nothing of ties, of which the latest must win.
 - sparse_attention: `npu_sparse_flash_attention` takes `sinks`, but its gradient operator neither takes them nor returns
@@ -20,9 +21,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sancai.ops.grouped_matmul import TILE, GroupedRows
+from sancai.ops.precision import wide
 from sancai.ops.quantisation import PackedStack
 from sancai.ops.roles import Kernel, Provider
 from sancai.ops.streams import HyperSettings
@@ -34,6 +37,11 @@ WIDE = (*HALF, torch.float32)
 STREAMS = (4, 6, 8)
 MOST_ITERATIONS = 100
 MOST_GROUPS = 1024
+MOST_ROUTED = 2048
+"""Most experts that the router's operator knows."""
+MOST_CHOSEN = 32
+SQRT_SOFTPLUS = 2
+TINY = 1e-20
 MOST_INNER = 65535
 """The widest last dimension of a grouped product."""
 
@@ -198,6 +206,45 @@ def _post_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Argu
 # -- experts -----------------------------------------------------------------------------------------------------------
 
 
+def _route_covers(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, given: Tensor | None, top_k: int, scale: float
+) -> bool:
+    fits = len(weight) <= MOST_ROUTED and 1 <= top_k <= min(MOST_CHOSEN, len(weight)) and hidden.numel() > 0
+    return fits and hidden.dtype in WIDE and weight.dtype == torch.float32
+
+
+def _route(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, given: Tensor | None, top_k: int, scale: float
+) -> tuple[Tensors, Tensors]:
+    """Return chosen experts, their weights and all affinities; given experts are a token table of their own."""
+    logits = F.linear(wide(hidden), weight)
+    ids = table = None
+    if given is not None:
+        ids = torch.arange(len(given), device=given.device, dtype=torch.int32)
+        table = given.to(torch.int32)
+    weights, chosen, affinity = operator("npu_moe_gating_top_k")(
+        logits, top_k, bias=bias, input_ids=ids, tid2eid=table, norm_type=SQRT_SOFTPLUS, out_flag=True,
+        routed_scaling_factor=scale, eps=TINY,
+    )  # fmt: skip
+    chosen = given if given is not None else chosen.long()
+    return (chosen, weights, affinity), (chosen, affinity)
+
+
+def _route_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments:
+    """Return the gradients, from affinities a alone: of the logits by them, (1 - exp(-a²)) / 2a."""
+    hidden, weight, _, _, _, scale = args
+    (chosen, affinity), (_, to_weights, to_affinity) = kept, gradients
+    to_affinity = torch.zeros_like(affinity) if to_affinity is None else to_affinity
+    if to_weights is not None:
+        picked = affinity.gather(-1, chosen)
+        total = picked.sum(-1, keepdim=True) + TINY
+        to_picked = (to_weights - (to_weights * picked).sum(-1, keepdim=True) / total) * scale / total
+        to_affinity = to_affinity.scatter_add(-1, chosen, to_picked)
+    to_logits = to_affinity * -torch.expm1(-affinity.square()) / (2 * affinity).clamp(min=TINY)
+    to_hidden = (to_logits @ weight).to(hidden.dtype)
+    return to_hidden, to_logits.T @ wide(hidden), None, None, None, None
+
+
 def _grouped_covers(padded: Tensor, weights: Tensor | PackedStack, plan: GroupedRows) -> bool:
     if plan.heights is not None or not isinstance(weights, Tensor):
         return False
@@ -232,6 +279,7 @@ def _grouped_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> A
 
 
 KERNELS = {
+    "route": Kernel(_route, _route_backward, _route_covers),
     "rms_norm": Kernel(_norm, _norm_backward, _norm_covers),
     "swiglu_clamped": Kernel(_swiglu, _swiglu_backward, _swiglu_covers),
     "sinkhorn": Kernel(_sinkhorn, _sinkhorn_backward, _sinkhorn_covers),
@@ -240,6 +288,7 @@ KERNELS = {
     "grouped_matmul": Kernel(_grouped, _grouped_backward, _grouped_covers),
 }
 NEEDED = {
+    "route": ("npu_moe_gating_top_k",),
     "rms_norm": ("npu_rms_norm", "npu_rms_norm_backward"),
     "swiglu_clamped": ("npu_clipped_swiglu", "npu_swiglu_backward"),
     "sinkhorn": ("npu_mhc_sinkhorn", "npu_mhc_sinkhorn_backward"),

@@ -132,7 +132,7 @@ def _grouped(rows: Tensor, weights: Tensor) -> Tensor:
     """Run rows in five groups of unequal size, one of them empty."""
     count = len(rows)
     sizes = [count // 2, 0, count // 4, 3]
-    counts = torch.tensor([*sizes, count - sum(sizes)], device="cpu", dtype=torch.int64)
+    counts = torch.tensor([*sizes, count - sum(sizes)], device="cpu", dtype=torch.int32)
     plan = grouped_matmul.tiled(count, to_device(counts, rows.device))
     return plan.gather(plan.matmul(plan.scatter(rows), weights))
 

@@ -97,9 +97,9 @@ class Experts(nn.Module):
         count, top_k = self.w1.shape[0], chosen.shape[1]
         flat = chosen.flatten()
         order = flat.argsort(stable=True)
-        counts = F.one_hot(flat, count).sum(0)
+        counts = F.one_hot(flat, count).sum(0, dtype=torch.int32)
         plan = group_rows(len(flat), counts)
-        tiles = plan.scatter(x.index_select(0, order // top_k))
+        tiles = plan.scatter(x.index_select(0, (order.int() // top_k).long()))
         w1, w2, w3 = self._stacks(x.dtype)
         gate, up = (plan.matmul(tiles, w) for w in (w1, w3))
         out = plan.gather(plan.matmul(self.activate(gate, up), w2))
@@ -156,7 +156,7 @@ class MoE(nn.Module):
         """Record the load and the sequence-wise balance loss (arXiv 2412.19437, section 2.1.2)."""
         batch, count = real.shape[0], affinity.shape[-1]
         keep = wide(real.unsqueeze(-1))
-        picked = F.one_hot(chosen, count).sum(1).view(batch, -1, count) * keep
+        picked = F.one_hot(chosen, count).sum(1, dtype=keep.dtype).view(batch, -1, count) * keep
         tokens = keep.sum(1).clamp(min=1)
         fraction = picked.sum(1) * (count / self.gate.top_k) / tokens
         share = (affinity / affinity.sum(-1, keepdim=True)).view(batch, -1, count)

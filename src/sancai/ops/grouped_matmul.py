@@ -64,7 +64,7 @@ def _cases(draw: Draw) -> list[Case]:
     """Return calls of grouped_matmul(padded, weights, plan), in the layout of tiles."""
 
     def case(name: str, counts: list[int], wide: int, narrow: int) -> Case:
-        plan = tiled(sum(counts), torch.tensor(counts, device=draw.device, dtype=torch.int64))
+        plan = tiled(sum(counts), torch.tensor(counts, device=draw.device, dtype=torch.int32))
         padded = plan.scatter(draw.normal(sum(counts), wide))
         return Case(name, (padded, draw.normal(len(counts), narrow, wide, scale=wide**-0.5), plan), (0, 1))
 
@@ -127,26 +127,27 @@ class _TilesInTurns(torch.autograd.Function):
 
 
 def tiled(num_rows: int, counts: Tensor) -> GroupedRows:
-    """Plan with static shapes; counts (E,) int64 sum to num_rows."""
+    """Plan with static shapes; counts (E,) int32 sum to num_rows.
+
+    Arithmetic is on int32, which every chip has; only what is used as an index becomes int64.
+    """
     num_groups = counts.shape[0]
     tiles = (counts + TILE - 1) // TILE
-    tile_end, row_end = tiles.cumsum(0), counts.cumsum(0)
-    group = _group_of(num_rows, row_end)
+    tile_end, row_end = _ends(tiles), _ends(counts)
     shift = (tile_end - tiles) * TILE - (row_end - counts)
-    row = torch.arange(num_rows, device=counts.device, dtype=torch.int64)
     num_tiles = num_rows // TILE + num_groups
-    return GroupedRows(row + shift[group], None, _group_of(num_tiles, tile_end).clamp(max=num_groups - 1))
+    group = _group_of(num_tiles, tile_end).clamp(max=num_groups - 1)
+    return GroupedRows(_moved(num_rows, row_end, shift), None, group.long())
 
 
 def ragged(num_rows: int, counts: Tensor) -> GroupedRows:
     """Plan with every group rounded up to a multiple of a grain that grows with the number of rows."""
     grain = 1 if num_rows <= FEW_ROWS else max(TILE, 1 << max(num_rows // FEW_HEIGHTS, 1).bit_length() - 1)
     heights = tuple(-(-count // grain) * grain for count in counts.tolist())
-    padded = torch.tensor(heights, device=counts.device, dtype=torch.int64)
-    row_end = counts.cumsum(0)
-    shift = padded.cumsum(0) - padded - (row_end - counts)
-    row = torch.arange(num_rows, device=counts.device, dtype=torch.int64)
-    return GroupedRows(row + shift[_group_of(num_rows, row_end)], heights)
+    padded = torch.tensor(heights, device=counts.device, dtype=torch.int32)
+    row_end = _ends(counts)
+    shift = _ends(padded) - padded - (row_end - counts)
+    return GroupedRows(_moved(num_rows, row_end, shift), heights)
 
 
 def group_rows(num_rows: int, counts: Tensor) -> GroupedRows:
@@ -154,7 +155,18 @@ def group_rows(num_rows: int, counts: Tensor) -> GroupedRows:
     return ragged(num_rows, counts) if counts.device.type == "cpu" else tiled(num_rows, counts)
 
 
+def _ends(sizes: Tensor) -> Tensor:
+    """Return where groups of these sizes end, one behind another, int32."""
+    return sizes.cumsum(0, dtype=torch.int32)
+
+
 def _group_of(count: int, ends: Tensor) -> Tensor:
-    """Return for each of `count` places the group whose end lies beyond it."""
-    place = torch.arange(count, device=ends.device, dtype=torch.int64)
-    return (place[:, None] >= ends[None]).sum(-1)
+    """Return for each of `count` places the group whose end lies beyond it, int32."""
+    place = torch.arange(count, device=ends.device, dtype=torch.int32)
+    return (place[:, None] >= ends[None]).sum(-1, dtype=torch.int32)
+
+
+def _moved(num_rows: int, ends: Tensor, shift: Tensor) -> Tensor:
+    """Return the place of every row, each moved by the shift of its group, int64."""
+    row = torch.arange(num_rows, device=ends.device, dtype=torch.int32)
+    return (row + shift.index_select(0, _group_of(num_rows, ends))).long()

@@ -112,8 +112,10 @@ def _model_cases(batch: int, length: int, width: int) -> Iterator[Case]:
 
 def _attend(way: Function) -> Function:
     def attend(query: Tensor, keys: Tensor, sink: Tensor) -> Tensor:
-        places = torch.arange(keys.shape[1], device=keys.device, dtype=torch.int64)
-        mask = places[None] <= 5 + torch.arange(query.shape[1], device=keys.device, dtype=torch.int64)[:, None]
+        places, times = (
+            torch.arange(n, device=keys.device, dtype=torch.int32) for n in (keys.shape[1], query.shape[1])
+        )
+        mask = places[None] <= 5 + times[:, None]
         return way(query, keys, mask.expand(query.shape[0], -1, -1), sink)
 
     return attend
@@ -138,11 +140,11 @@ def _grouped(rows: Tensor, weights: Tensor) -> Tensor:
 
 
 def _indices(x: Tensor, count: int, high: int) -> Tensor:
-    return (torch.arange(count, device=x.device, dtype=torch.int64) * 7 + 3) % high
+    return ((torch.arange(count, device=x.device, dtype=torch.int32) * 7 + 3) % high).long()
 
 
 def _reverse(x: Tensor, count: int) -> Tensor:
-    return count - 1 - torch.arange(count, device=x.device, dtype=torch.int64)
+    return (count - 1 - torch.arange(count, device=x.device, dtype=torch.int32)).long()
 
 
 def _compare(case: Case, device: torch.device, dtype: str) -> float | str:

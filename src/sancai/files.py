@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, even if the power fails."""
 
 import contextlib
 import os
@@ -18,8 +18,15 @@ def written_whole(path: pathlib.Path, *, shared: bool = False) -> Iterator[pathl
     partial = path.with_name(path.name + suffix)
     try:
         yield partial
+        _settle(partial)
         os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
+
+
+def _settle(path: pathlib.Path) -> None:
+    """Wait until a file's bytes are on the disk: a new name must never stand for bytes that are not there yet."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

@@ -1,6 +1,7 @@
 """Files are written whole or not at all."""
 
 import os
+import os
 import pathlib
 
 import pytest
@@ -33,3 +34,15 @@ def test_processes_that_share_a_file_write_to_places_of_their_own(tmp_path: path
         theirs.write_text("theirs")
     assert path.read_text() == "mine"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_bytes_are_on_the_disk_before_the_name_stands_for_them(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, order = tmp_path / "state.pt", []
+    replace = os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: order.append(os.fstat(file).st_size))
+    monkeypatch.setattr(os, "replace", lambda old, new: (order.append("named"), replace(old, new)))
+    with written_whole(path) as beside:
+        beside.write_bytes(b"whole")
+    assert order == [5, "named"] and path.read_bytes() == b"whole"

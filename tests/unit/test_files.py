@@ -1,7 +1,6 @@
 """Files are written whole or not at all."""
 
 import os
-import os
 import pathlib
 
 import pytest

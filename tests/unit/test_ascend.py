@@ -33,6 +33,16 @@ SCHEMAS = (
     "npu_mhc_post(Tensor x, Tensor? h_res, Tensor h_out, Tensor h_post) -> Tensor",
     "npu_mhc_post_backward(Tensor grad_y, Tensor x, Tensor? h_res, Tensor h_out, Tensor h_post) "
     "-> (Tensor, Tensor, Tensor, Tensor)",
+    "npu_sparse_flash_attention(Tensor query, Tensor key, Tensor? value, Tensor sparse_indices, float scale_value, *, "
+    "Tensor? block_table=None, Tensor? actual_seq_lengths_query=None, Tensor? actual_seq_lengths_kv=None, "
+    "Tensor? query_rope=None, Tensor? key_rope=None, int sparse_block_size=1, str layout_query='BSND', "
+    "str layout_kv='BSND', int sparse_mode=3, int pre_tokens=9223372036854775807, int next_tokens=9223372036854775807, "
+    "int attention_mode=0, bool return_softmax_lse=False, Tensor? sinks=None) -> (Tensor, Tensor, Tensor)",
+    "npu_sparse_flash_attention_grad(Tensor query, Tensor key, Tensor? value, Tensor sparse_indices, Tensor d_out, "
+    "Tensor out, Tensor softmax_max, Tensor softmax_sum, float scale_value, int sparse_block_size, "
+    "Tensor? query_rope=None, Tensor? key_rope=None, Tensor? actual_seq_qlen=None, Tensor? actual_seq_kvlen=None, "
+    "str? layout='BSND', int? sparse_mode=3, int? pre_tokens=9223372036854775807, "
+    "int? next_tokens=9223372036854775807, int? attention_mode=0) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
     "npu_moe_gating_top_k(Tensor x, int k, *, Tensor? bias=None, Tensor? input_ids=None, Tensor? tid2eid=None, "
     "int k_group=1, int group_count=1, int group_select_mode=0, int renorm=0, int norm_type=0, bool out_flag=False, "
     "float routed_scaling_factor=1.0, float eps=1e-20) -> (Tensor, Tensor, Tensor)",
@@ -160,6 +170,61 @@ class Documented:
         return to_x, wide @ g.transpose(-1, -2), to_out, (g * out.float()[..., None, :]).sum(-1)
 
     @staticmethod
+    def latent(query: Tensor, key: Tensor, value: Tensor, indices: Tensor, scale: float, query_rope, key_rope):
+        """The scores and values that each query of multi-head latent attention reads, in fp32."""
+        assert query.dtype == key.dtype and query.dtype in (torch.float16, torch.bfloat16)
+        assert query.shape[-1] == key.shape[-1] == 512 and query_rope.shape[-1] == key_rope.shape[-1] == 64
+        assert query.shape[2] in (1, 2, 4, 8, 16, 32, 64, 128) and key.shape[2] == 1 and torch.equal(key, value)
+        assert all(t.is_contiguous() for t in (query, key, value, indices, query_rope, key_rope))
+        assert indices.dtype == torch.int32 and indices.shape[:3] == (*query.shape[:2], 1)
+        there = indices[:, :, 0] >= 0
+        assert (there[..., 1:] <= there[..., :-1]).all(), "valid indices come first"
+        rows = torch.arange(len(query))[:, None, None]
+        place = indices[:, :, 0].long().clamp(min=0)
+        keys, extra = key[:, :, 0].float()[rows, place], key_rope[:, :, 0].float()[rows, place]
+        scores = torch.einsum("bthd,btkd->bthk", query.float(), keys)
+        scores = (scores + torch.einsum("bthd,btkd->bthk", query_rope.float(), extra)) * scale
+        return scores.masked_fill(~there[:, :, None], float("-inf")), keys, extra, place, there
+
+    @staticmethod
+    def npu_sparse_flash_attention(
+        query: Tensor, key: Tensor, value: Tensor, indices: Tensor, scale: float, *, query_rope=None, key_rope=None,
+        sparse_block_size=1, sparse_mode=3, attention_mode=0, return_softmax_lse=False, sinks=None, **others,
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        assert (sparse_block_size, sparse_mode, attention_mode, return_softmax_lse, sinks) == (1, 0, 2, True, None)
+        scores, keys, *_ = Documented.latent(query, key, value, indices, scale, query_rope, key_rope)
+        highest = scores.amax(-1)
+        powers = (scores - highest[..., None]).exp()
+        total = powers.sum(-1)
+        out = torch.einsum("bthk,btkd->bthd", powers / total[..., None], keys).to(query.dtype)
+        return out, highest[:, None].contiguous(), total[:, None].contiguous()
+
+    @staticmethod
+    def npu_sparse_flash_attention_grad(
+        query: Tensor, key: Tensor, value: Tensor, indices: Tensor, given: Tensor, out: Tensor, highest: Tensor,
+        total: Tensor, scale: float, block: int, query_rope=None, key_rope=None, query_lengths=None, key_lengths=None,
+        layout="BSND", sparse_mode=3, pre_tokens=0, next_tokens=0, attention_mode=0,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        assert (block, sparse_mode, attention_mode) == (1, 0, 2)
+        scores, keys, extra, place, _ = Documented.latent(query, key, value, indices, scale, query_rope, key_rope)
+        assert highest.shape == (len(query), 1, *query.shape[1:3])
+        weights = (scores - highest[:, 0, ..., None]).exp() / total[:, 0, ..., None]
+        g = given.float()
+        inner = (g * out.float()).sum(-1, keepdim=True)
+        to_scores = weights * (torch.einsum("bthd,btkd->bthk", g, keys) - inner) * scale
+
+        def spread(parts: Tensor, like: Tensor) -> Tensor:
+            rows = torch.arange(len(parts))[:, None, None].expand_as(place)
+            into = torch.zeros(like.shape, dtype=torch.float32)[:, :, 0]
+            return into.index_put((rows, place), parts, accumulate=True)[:, :, None].to(like.dtype)
+
+        to_keys = spread(torch.einsum("bthk,bthd->btkd", to_scores, query.float()), key)
+        to_values = spread(torch.einsum("bthk,bthd->btkd", weights, g), key)
+        to_key_rope = spread(torch.einsum("bthk,bthd->btkd", to_scores, query_rope.float()), key_rope)
+        to_query, to_query_rope = (torch.einsum("bthk,btkd->bthd", to_scores, k) for k in (keys, extra))
+        return to_query.to(query.dtype), to_keys, to_values, to_query_rope.to(query.dtype), to_key_rope
+
+    @staticmethod
     def npu_moe_gating_top_k(
         x: Tensor, k: int, *, bias=None, input_ids=None, tid2eid=None, norm_type=0, out_flag=False,
         routed_scaling_factor=1.0, eps=1e-20, **groups,
@@ -205,7 +270,7 @@ def chip() -> Iterator[None]:
 
 def formats(provider: Provider) -> list[torch.dtype]:
     halves = [torch.bfloat16, torch.float16]
-    return halves if provider.role in ("hyper_pre", "hyper_post") else [*halves, torch.float32]
+    return halves if provider.role in ("hyper_pre", "hyper_post", "sparse_attention") else [*halves, torch.float32]
 
 
 def covered(kernel: Kernel, cases: list[Case]) -> list[Case]:

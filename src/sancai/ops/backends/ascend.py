@@ -5,25 +5,20 @@ tests run this file against the documented formulas on a CPU; a machine's own tr
 One thing is not documented: whether `npu_moe_gating_top_k` takes sqrt(softplus) as norm type 2.  Its signature has the
 token table of this architecture's hash routing, and vllm-ascend calls its own build of the operator so.
 
-Roles that the published operators do not express have no provider here:
-
-- indexer_topk: `npu_lightning_indexer` knows causal or no masks, not which entries of which block a query may see, and
-  says nothing of ties, of which the latest must win.
-- sparse_attention: `npu_sparse_flash_attention` takes `sinks`, but its gradient operator neither takes them nor returns
-  theirs, and whether the kept sums hold the sink is not documented.  With triton-ascend, the kernel of
-  `triton_attention` plays.
+indexer_topk has no provider here: `npu_lightning_indexer` knows causal or no masks, not which entries of which block a
+query may see, and says nothing of ties, of which the latest must win.
 """
 
 import functools
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sancai.ops.backends.ascend_attention import SPARSE_ATTENTION
+from sancai.ops.backends.ascend_launch import HALF, Arguments, Gradients, Tensors, operator
 from sancai.ops.grouped_matmul import TILE, GroupedRows
 from sancai.ops.precision import wide
 from sancai.ops.quantisation import PackedStack
@@ -32,7 +27,6 @@ from sancai.ops.streams import HyperSettings
 
 LIBRARY = "torch-npu"
 DEVICE = "npu"
-HALF = (torch.float16, torch.bfloat16)
 WIDE = (*HALF, torch.float32)
 STREAMS = (4, 6, 8)
 MOST_ITERATIONS = 100
@@ -44,10 +38,6 @@ SQRT_SOFTPLUS = 2
 TINY = 1e-20
 MOST_INNER = 65535
 """The widest last dimension of a grouped product."""
-
-Arguments = tuple[Any, ...]
-Tensors = tuple[Tensor, ...]
-Gradients = tuple[Tensor | None, ...]
 
 
 def missing(device: torch.device) -> str | None:
@@ -62,18 +52,6 @@ def missing(device: torch.device) -> str | None:
 def version() -> str:
     """Return torch-npu's version."""
     return importlib.metadata.version(LIBRARY)
-
-
-def operator(name: str) -> Callable[..., Any]:
-    """Return an operator of the chip's library.
-
-    Raises:
-        LookupError: this version has none of this name.
-    """
-    found = getattr(torch.ops.npu, name, None)
-    if found is None:
-        raise LookupError(f"this torch-npu has no operator {name}; 2.13 has it")
-    return found
 
 
 # -- norm and activation -----------------------------------------------------------------------------------------------
@@ -279,6 +257,7 @@ def _grouped_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> A
 
 
 KERNELS = {
+    "sparse_attention": SPARSE_ATTENTION,
     "route": Kernel(_route, _route_backward, _route_covers),
     "rms_norm": Kernel(_norm, _norm_backward, _norm_covers),
     "swiglu_clamped": Kernel(_swiglu, _swiglu_backward, _swiglu_covers),
@@ -288,6 +267,7 @@ KERNELS = {
     "grouped_matmul": Kernel(_grouped, _grouped_backward, _grouped_covers),
 }
 NEEDED = {
+    "sparse_attention": ("npu_sparse_flash_attention", "npu_sparse_flash_attention_grad"),
     "route": ("npu_moe_gating_top_k",),
     "rms_norm": ("npu_rms_norm", "npu_rms_norm_backward"),
     "swiglu_clamped": ("npu_clipped_swiglu", "npu_swiglu_backward"),

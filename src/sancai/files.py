@@ -1,10 +1,14 @@
-"""Files that are written whole or not at all, even if the power fails."""
+"""Files that are written whole or not at all: under their name stands what was there before, or everything new."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import secrets
 from collections.abc import Iterator
+
+CANNOT_WAIT = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+"""What file systems answer that know no waiting."""
 
 
 @contextlib.contextmanager
@@ -27,6 +31,10 @@ def written_whole(path: pathlib.Path, *, shared: bool = False) -> Iterator[pathl
 
 
 def _settle(path: pathlib.Path) -> None:
-    """Wait until a file's bytes are on the disk: a new name must never stand for bytes that are not there yet."""
+    """Wait until a file's bytes are on the disk: a name must not stand for bytes that a power cut can still take."""
     with path.open("rb+") as file:
-        os.fsync(file.fileno())
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in CANNOT_WAIT:
+                raise

@@ -26,10 +26,12 @@ OPERATION = re.compile(r"^\s*(?:%[\w:#, ]+ = )?\"?([a-z_]+\.[a-z_]+)", re.MULTIL
 """An operation of MLIR at the start of a line, with or without results."""
 COPIED = re.compile(r"memref\.copy (%\w+),")
 STORED = re.compile(r"materialize_in_destination .* in writable (%\w+)")
+CALLED = re.compile(r"call @(\w+)")
+OUTSIDE = "called outside"
 READ_BACK = "read back before it is written"
 
 
-def lowered(module: str, name: str) -> dict[str, int]:
+def lowered(module: str, name: str) -> dict[str, Any]:
     """Return the operations that a kernel becomes, and how often each stands there."""
     kernel = kernel_of(module, name)
     source = ASTSource(kernel, signature(kernel, module, name), SHAPES[module, name][1])
@@ -42,7 +44,8 @@ def lowered(module: str, name: str) -> dict[str, int]:
     made = source.make_ir(options, backend.get_codegen_implementation(), backend.get_module_map(), context)
     for stage in ("ttir", "ttadapter"):
         made = stages[stage](made, facts)
-    return dict(collections.Counter(OPERATION.findall(made))) | {READ_BACK: read_back(made)}
+    calls = sorted(set(CALLED.findall(made)))
+    return dict(collections.Counter(OPERATION.findall(made))) | {READ_BACK: read_back(made), OUTSIDE: calls}
 
 
 def read_back(text: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sancai.ops.backends import ascend
+from sancai.ops.backends import ascend, ascend_attention
 from sancai.ops.roles import Kernel, Provider, run
 from sancai.ops.selection import ROLES
 from sancai.ops.trial import Case, Draw, check
@@ -177,6 +177,7 @@ class Documented:
         assert query.shape[2] in (1, 2, 4, 8, 16, 32, 64, 128) and key.shape[2] == 1 and torch.equal(key, value)
         assert all(t.is_contiguous() for t in (query, key, value, indices, query_rope, key_rope))
         assert indices.dtype == torch.int32 and indices.shape[:3] == (*query.shape[:2], 1)
+        assert indices.shape[3] in range(1024, 8193, 1024), "what the backward pass takes"
         there = indices[:, :, 0] >= 0
         assert (there[..., 1:] <= there[..., :-1]).all(), "valid indices come first"
         rows = torch.arange(len(query))[:, None, None]
@@ -189,8 +190,11 @@ class Documented:
     @staticmethod
     def npu_sparse_flash_attention(
         query: Tensor, key: Tensor, value: Tensor, indices: Tensor, scale: float, *, query_rope=None, key_rope=None,
-        sparse_block_size=1, sparse_mode=3, attention_mode=0, return_softmax_lse=False, sinks=None, **others,
+        actual_seq_lengths_query=None, actual_seq_lengths_kv=None, sparse_block_size=1, sparse_mode=3,
+        attention_mode=0, return_softmax_lse=False, sinks=None, **others,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        assert actual_seq_lengths_query.tolist() == [query.shape[1]] * len(query)
+        assert actual_seq_lengths_kv.tolist() == [key.shape[1]] * len(key)
         assert (sparse_block_size, sparse_mode, attention_mode, return_softmax_lse, sinks) == (1, 0, 2, True, None)
         scores, keys, *_ = Documented.latent(query, key, value, indices, scale, query_rope, key_rope)
         highest = scores.amax(-1)
@@ -226,19 +230,14 @@ class Documented:
 
     @staticmethod
     def npu_moe_gating_top_k(
-        x: Tensor, k: int, *, bias=None, input_ids=None, tid2eid=None, norm_type=0, out_flag=False,
-        routed_scaling_factor=1.0, eps=1e-20, **groups,
+        x: Tensor, k: int, *, bias=None, input_ids=None, tid2eid=None, k_group=1, group_count=1, group_select_mode=0,
+        renorm=0, norm_type=0, out_flag=False, routed_scaling_factor=1.0, eps=1e-20,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """The weights of norm type 1 (sigmoid) are documented; type 2 is what Ascend's serving code relies on."""
-        assert x.dim() == 2 and x.dtype == torch.float32 and norm_type == 2 and out_flag
-        assert (input_ids is None) == (tid2eid is None) and not {n: v for n, v in groups.items() if v not in (0, 1)}
+        assert x.dim() == 2 and x.dtype == torch.float32 and norm_type == 2 and out_flag and x.shape[1] > 2
+        assert (input_ids, tid2eid, k_group, group_count, renorm) == (None, None, 1, 1, 0)
+        assert bias is None or bias.dtype == x.dtype
         norm = torch.log1p(x.exp()).sqrt()
-        if tid2eid is None:
-            chosen = (norm if bias is None else norm + bias).topk(k, -1).indices
-        else:
-            assert input_ids.dim() == 1 and len(input_ids) == len(x) and tid2eid.shape[1] == k
-            assert input_ids.dtype == tid2eid.dtype == torch.int32
-            chosen = tid2eid[input_ids.long()].long()
+        chosen = (norm if bias is None else norm + bias).topk(k, -1).indices
         weights = norm.gather(-1, chosen)
         return weights / (weights.sum(-1, keepdim=True) + eps) * routed_scaling_factor, chosen.int(), norm
 
@@ -312,3 +311,15 @@ def test_every_role_names_the_operators_it_calls() -> None:
     assert set(ascend.NEEDED) == set(ascend.KERNELS) <= set(BY_NAME)
     declared = {schema.partition("(")[0] for schema in SCHEMAS}
     assert {name for names in ascend.NEEDED.values() for name in names} == declared
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
+def test_the_sink_reaches_the_chips_attention_nearly_in_single_precision(dtype: torch.dtype) -> None:
+    sink = torch.tensor([-7.3, 0.01, 9.7, 2000.0])
+    heard = ascend_attention._asked(sink, 512, dtype).float().sum(-1) * ascend_attention.ANSWER / 512**0.5
+    assert torch.allclose(heard, sink, rtol=2**-14, atol=0)
+
+
+def test_routing_by_token_is_left_to_the_reference() -> None:
+    kernel, cases = ascend.load("route"), BY_NAME["route"].cases(Draw(CPU, torch.bfloat16))
+    assert [c.name for c in cases if not kernel.covers(*c.arguments)] == ["by token"]

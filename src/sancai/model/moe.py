@@ -97,9 +97,10 @@ class Experts(nn.Module):
         count, top_k = self.w1.shape[0], chosen.shape[1]
         flat = chosen.flatten()
         order = flat.argsort(stable=True)
-        counts = F.one_hot(flat, count).sum(0, dtype=torch.int32)
+        numbers = torch.arange(count, device=x.device, dtype=flat.dtype)
+        counts = (flat == numbers[:, None]).sum(1, dtype=torch.int32)
         plan = group_rows(len(flat), counts)
-        tiles = plan.scatter(x.index_select(0, (order.int() // top_k).long()))
+        tiles = plan.scatter(x.index_select(0, order.int() // top_k))
         w1, w2, w3 = self._stacks(x.dtype)
         gate, up = (plan.matmul(tiles, w) for w in (w1, w3))
         out = plan.gather(plan.matmul(self.activate(gate, up), w2))

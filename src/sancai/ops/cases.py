@@ -65,7 +65,7 @@ def sparse_attention_cases(draw: Draw) -> list[Case]:
         case("few keys", (2, 5, 3, 16, 11), 0.5, 0),
         case("a loose limit", (1, 4, 2, 32, 9), 0.3, 20),
         case("many keys", (1, 6, 20, 32, 150), 0.4, 3),
-        case("a released model's width", (1, 3, 4, 512, 24), 0.4, 2),
+        case("a released model's width", (2, 3, 4, 512, 24), 0.4, 20),
     ]
 
 

@@ -2,8 +2,8 @@
 
 Signatures and formulas are those that the torch-npu 2.13.0 wheel declares and documents.  No such chip was at hand: the
 tests run this file against the documented formulas on a CPU; a machine's own trial decides whether an operator plays.
-One thing is not documented: whether `npu_moe_gating_top_k` takes sqrt(softplus) as norm type 2.  Its signature has the
-token table of this architecture's hash routing, and vllm-ascend calls its own build of the operator so.
+The router's sqrt(softplus), norm type 2, is documented for the 950 alone and for the operator's second version
+(cann/ops-transformer, aclnnMoeGatingTopKV2); whether the first, which torch-npu calls here, takes it a trial finds out.
 
 indexer_topk has no provider here: `npu_lightning_indexer` knows causal or no masks, not which entries of which block a
 query may see, and says nothing of ties, of which the latest must win.
@@ -33,7 +33,6 @@ MOST_ITERATIONS = 100
 MOST_GROUPS = 1024
 MOST_ROUTED = 2048
 """Most experts that the router's operator knows."""
-MOST_CHOSEN = 32
 SQRT_SOFTPLUS = 2
 TINY = 1e-20
 MOST_INNER = 65535
@@ -187,24 +186,21 @@ def _post_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Argu
 def _route_covers(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, given: Tensor | None, top_k: int, scale: float
 ) -> bool:
-    fits = len(weight) <= MOST_ROUTED and 1 <= top_k <= min(MOST_CHOSEN, len(weight)) and hidden.numel() > 0
-    return fits and hidden.dtype in WIDE and weight.dtype == torch.float32
+    """Say whether experts are to be chosen; the few layers that are told theirs by token have little to gain."""
+    fits = 2 < len(weight) <= MOST_ROUTED and 1 <= top_k <= len(weight) and hidden.numel() > 0
+    wide_enough = weight.dtype == torch.float32 and (bias is None or bias.dtype == torch.float32)
+    return given is None and fits and wide_enough and hidden.dtype in WIDE
 
 
 def _route(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, given: Tensor | None, top_k: int, scale: float
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, given: None, top_k: int, scale: float
 ) -> tuple[Tensors, Tensors]:
-    """Return chosen experts, their weights and all affinities; given experts are a token table of their own."""
-    logits = F.linear(wide(hidden), weight)
-    ids = table = None
-    if given is not None:
-        ids = torch.arange(len(given), device=given.device, dtype=torch.int32)
-        table = given.to(torch.int32)
+    """Return chosen experts, their weights and all affinities."""
     weights, chosen, affinity = operator("npu_moe_gating_top_k")(
-        logits, top_k, bias=bias, input_ids=ids, tid2eid=table, norm_type=SQRT_SOFTPLUS, out_flag=True,
+        F.linear(wide(hidden), weight), top_k, bias=bias, norm_type=SQRT_SOFTPLUS, out_flag=True,
         routed_scaling_factor=scale, eps=TINY,
     )  # fmt: skip
-    chosen = given if given is not None else chosen.long()
+    chosen = chosen.long()
     return (chosen, weights, affinity), (chosen, affinity)
 
 
@@ -233,7 +229,7 @@ def _grouped_covers(padded: Tensor, weights: Tensor | PackedStack, plan: Grouped
 def _ends(plan: GroupedRows, count: int) -> Tensor:
     """Return where each group's rows end, (E,) int64; the last tiles belong to the last group."""
     number = torch.arange(count, device=plan.tiles.device, dtype=plan.tiles.dtype)
-    return (plan.tiles[None] <= number[:, None]).sum(1) * TILE
+    return ((plan.tiles[None] <= number[:, None]).sum(1, dtype=torch.int32) * TILE).long()
 
 
 def _products(rows: Tensor, weights: Tensor, ends: Tensor) -> Tensor:

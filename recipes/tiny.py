@@ -45,7 +45,7 @@ def pretrain(pack: str = "packs/characters") -> TrainConfig:
         samples=SampleConfig(image_copies=1, questions=6, kinds=KINDS, direct_share=0.0),
         optimizer=OptimizerConfig(lr=1e-2, adamw_lr=6e-3),
         loss=LossConfig(shift=4.0, bias_step=0.01, balance=3e-3),
-        steps=11800,
+        steps=15000,
         warmup_steps=30,
         decay_share=0.5726,
         ema=0.998,

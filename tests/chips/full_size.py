@@ -1,4 +1,4 @@
-"""Run one training pass of a released architecture, at real size, on a device that computes shapes only.
+"""Run one training pass of a released architecture, at real size, on a pretended `npu` that computes shapes only.
 
     python tests/chips/full_size.py v4-flash [layers]
 
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from fake_device import FakeDevice
 
 from sancai.estimate import Trace
 from sancai.estimate.memory import copied_bytes
@@ -26,7 +27,7 @@ from sancai.model.attention import Attention
 from sancai.ops.sinkhorn import sinkhorn
 from sancai.sequence import Block, PackedSequence, Text, pack
 
-DEVICE = "meta"
+DEVICE = "npu"
 SIDE, FRAMES = 16, 4
 TEXT = (2048, 1024)
 PARTS: tuple[tuple[Any, str, str], ...] = (
@@ -111,12 +112,13 @@ def main(name: str, layers: int | None) -> dict[str, Any]:
     """Return everything that the test looks at."""
     started = time.monotonic()
     config = config_of(name, layers)
-    with torch.device(DEVICE):
-        model = Transformer(config).to(DEVICE)
-    model.compute_dtype = torch.bfloat16
-    trace = Trace(DEVICE)
+    device, trace = FakeDevice(DEVICE), Trace(DEVICE)
     label(trace)
-    with trace:
+    with device, torch.device(DEVICE):
+        model = Transformer(config)
+        device.take(model)
+    model.compute_dtype = torch.bfloat16
+    with device, trace:
         loss = loss_of(model, document())
         forward = counts(trace)
         loss.backward()

@@ -22,8 +22,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 Shape = tuple[int, ...]
-FREE = ("detach", "view", "_unsafe_view", "lift_fresh", "alias", "empty", "empty_strided", "empty_like", "new_empty")
-"""Operators that move nothing."""
+FREE = (
+    "detach", "view", "_unsafe_view", "lift_fresh", "alias", "empty", "empty_strided", "empty_like", "new_empty",
+    "prim::device",
+)  # fmt: skip
+"""Operators that move nothing, and the question where a tensor is."""
 GATHERS = ("index", "index_select", "gather", "embedding")
 """Operators that read as much as they write, however large the tensor they pick from."""
 SCATTERS = ("index_put_", "_index_put_impl_")

@@ -68,29 +68,28 @@ class Run:
         """
         leads = collectives.rank() == 0
         metrics = MetricsFile(self.folder / "metrics.jsonl", self.step) if leads else None
-        is_whole = saved = True
+        owes = False  # a whole step that no state holds yet
         last = min(until or self.config.steps, self.config.steps)
         try:
             while self.step < last and not self._agreed(stop()):
                 started = time.monotonic()
-                is_whole = saved = False
+                owes = False  # nothing may be saved from the middle of a step
                 report = self.stepper.step(self.step)
                 report["seconds"] = time.monotonic() - started
                 if metrics:
                     metrics.write(self.step, {k: round(v, 6) for k, v in report.items()})
                 self.step += 1
-                is_whole = True
+                owes = True
                 if watch:
                     watch(self.step, report, self)
                 if self.step % self.config.save_every == 0:
                     self.save()
-                    saved = True
+                    owes = False
         except BaseException:
-            # never a state from the middle of a step, and no gathering that other ranks may not come to
-            if is_whole and not saved and not self.config.shard:
+            if owes and not self.config.shard:  # no gathering that other ranks may not come to
                 self.save()
             raise
-        if not saved:
+        if owes:
             self.save()
 
     def _agreed(self, wish: bool) -> bool:

@@ -5,10 +5,9 @@ Prints a JSON object, kernel → shared memory that its binary asks for, or the 
 
 import json
 import sys
-from typing import Any
 
 import triton
-from shapes import SHAPES, forgotten, kernel_of, signature
+from shapes import SHAPES, kernel_of, report, signature
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
@@ -28,13 +27,7 @@ def compiled(module: str, name: str, target: GPUTarget) -> int:
 
 def main(backend: str, arch: str) -> None:
     target = GPUTarget(backend, int(arch) if arch.isdigit() else arch, 32 if backend == "cuda" else 64)
-    found: dict[str, Any] = {name: "has no entry in SHAPES" for name in forgotten()}
-    for module, name in SHAPES:
-        try:
-            found[f"{module}.{name}"] = compiled(module, name, target)
-        except Exception as error:
-            found[f"{module}.{name}"] = f"{type(error).__name__}: {error}"[:2000]
-    print(json.dumps(found))
+    print(json.dumps(report(lambda module, name: compiled(module, name, target))))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import re
 import subprocess
 from typing import Any
 
-from shapes import SHAPES, forgotten, kernel_of, signature
+from shapes import SHAPES, kernel_of, report, signature
 from triton._C.libtriton import ir
 from triton.backends.ascend import utils
 from triton.backends.compiler import GPUTarget
@@ -42,8 +42,11 @@ def lowered(module: str, name: str) -> dict[str, Any]:
     backend.add_stages(stages, options)
     facts = {"hash": name, "target": TARGET, **options.__dict__}
     made = source.make_ir(options, backend.get_codegen_implementation(), backend.get_module_map(), context)
-    for stage in ("ttir", "ttadapter"):
-        made = stages[stage](made, facts)
+    try:
+        for stage in ("ttir", "ttadapter"):
+            made = stages[stage](made, facts)
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(error.stderr.decode(errors="replace")) from error
     calls = sorted(set(CALLED.findall(made)))
     return dict(collections.Counter(OPERATION.findall(made))) | {READ_BACK: read_back(made), OUTSIDE: calls}
 
@@ -54,21 +57,9 @@ def read_back(text: str) -> int:
     return sum(place in COPIED.findall(text[:start]) for place, start in stored)
 
 
-def told(error: Exception) -> str:
-    """Return an error in words; the lowering tool writes its own to its standard error."""
-    tail = error.stderr.decode(errors="replace") if isinstance(error, subprocess.CalledProcessError) else str(error)
-    return f"{type(error).__name__}: {tail}"[:2000]
-
-
 def main() -> None:
     os.chmod(utils._get_triton_adapter_opt_path(), 0o755)  # unpacking a wheel can lose the right to run it
-    found: dict[str, Any] = {name: "has no entry in SHAPES" for name in forgotten()}
-    for module, name in SHAPES:
-        try:
-            found[f"{module}.{name}"] = lowered(module, name)
-        except Exception as error:
-            found[f"{module}.{name}"] = told(error)
-    print(json.dumps(found))
+    print(json.dumps(report(lowered)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Types and sizes, of a large model, in which every kernel of Triton is compiled for chips that are not here."""
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 WHOLE = {"length", "num_keys", "limit", "heads", "width", "inner", "tokens", "iterations", "size", "dim", "entries"}
@@ -63,3 +64,14 @@ def forgotten() -> list[str]:
     modules = {module for module, _ in SHAPES}
     found = {(m, n) for m in modules for n in dir(importlib.import_module(f"sancai.ops.backends.{m}"))}
     return sorted(n for m, n in found - set(SHAPES) if n.endswith("_kernel"))
+
+
+def report(made: Callable[[str, str], Any]) -> dict[str, Any]:
+    """Return what a function makes of every kernel, or its error."""
+    found: dict[str, Any] = {name: "has no entry in SHAPES" for name in forgotten()}
+    for module, name in SHAPES:
+        try:
+            found[f"{module}.{name}"] = made(module, name)
+        except Exception as error:
+            found[f"{module}.{name}"] = f"{type(error).__name__}: {error}"[:2000]
+    return found

@@ -26,9 +26,9 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from recipes import nano
-from sancai.data.captions import caption
-from sancai.data.samples import Sampler
-from sancai.data.split import draw_character
+from sancai.data.characters.captions import caption
+from sancai.data.characters.samples import Sampler
+from sancai.data.characters.split import draw_character
 from sancai.model.hyper_connection import HyperConnection
 from sancai.sequence import PackedSequence, pack
 from sancai.train import Share, TrainConfig, start

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sancai import load
-from sancai.data.split import attributes, draw_character, is_held_out
-from sancai.data.synthetic import synthetic_library
+from sancai.data.characters.split import attributes, draw_character, is_held_out
+from sancai.data.characters.synthetic import synthetic_library
 from sancai.evals import CharacterSuite, EvalConfig, SpriteJudge
 from sancai.evals.characters import cases, chunk_f1, is_telling
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pytest
 
-from sancai.data import samples, split
 from sancai.data.arithmetic import addition, subtraction
-from sancai.data.captions import LEAST_PIXELS, caption, phrase
-from sancai.data.library import Character, Library
-from sancai.data.questions import QUESTIONS, Asker, Editor
-from sancai.data.samples import SampleConfig, Sampler, sample_texts
-from sancai.data.sampling import sample_character
-from sancai.data.split import attributes, draw_character, is_held_out
-from sancai.data.synthetic import synthetic_library
+from sancai.data.characters import samples, split
+from sancai.data.characters.captions import LEAST_PIXELS, caption, phrase
+from sancai.data.characters.library import Character, Library
+from sancai.data.characters.questions import QUESTIONS, Asker, Editor
+from sancai.data.characters.samples import SampleConfig, Sampler, sample_texts
+from sancai.data.characters.sampling import sample_character
+from sancai.data.characters.split import attributes, draw_character, is_held_out
+from sancai.data.characters.synthetic import synthetic_library
 from sancai.errors import ConfigError, DataError
 from sancai.sequence import Block, Document, Text
 from sancai.tokenizer import Tokenizer

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sancai.data.library import Library
-from sancai.data.prepare import PackSummary, adopt_pack, catalog, prepare
+from sancai.data.characters.library import Library
+from sancai.data.characters.prepare import PackSummary, adopt_pack, catalog, prepare
 from sancai.errors import DataError
 
 TILE = 64

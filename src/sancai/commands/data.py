@@ -57,7 +57,7 @@ def _show_options(options: tyro.conf.OmitArgPrefixes[ShowOptions]) -> ShowOption
 
 
 def _prepare(options: PrepareOptions) -> None:
-    from sancai.data.prepare import adopt_pack, prepare
+    from sancai.data.characters.prepare import adopt_pack, prepare
 
     if (options.characters is None) == (options.pack is None):
         raise ConfigError("give either --characters CLONE (see DATA.md) or --pack FOLDER of a finished pack")
@@ -71,9 +71,9 @@ def _prepare(options: PrepareOptions) -> None:
 
 def _show(options: ShowOptions) -> None:
     from sancai import media
-    from sancai.data.captions import caption
-    from sancai.data.packs import open_pack
-    from sancai.data.split import draw_character
+    from sancai.data.characters.captions import caption
+    from sancai.data.characters.packs import open_pack
+    from sancai.data.characters.split import draw_character
 
     library, rng = open_pack(options.pack), random.Random(options.seed)
     if options.out.suffix.lower() != ".png":

@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> None:
     options = parse("eval", EvalOptions, arguments)
     if options.out is not None:
         check_writable(options.out, force=True)
-    from sancai.data.packs import open_pack
+    from sancai.data.characters.packs import open_pack
     from sancai.evals import CharacterSuite, EvalConfig
 
     config = EvalConfig(

@@ -14,10 +14,10 @@ from sancai import media
 from sancai.api import Sancai
 from sancai.codec import PixelCodec
 from sancai.data.arithmetic import addition
-from sancai.data.captions import DOING, caption
-from sancai.data.library import Character, Library
-from sancai.data.questions import Asker, other_actions
-from sancai.data.split import draw_character
+from sancai.data.characters.captions import DOING, caption
+from sancai.data.characters.library import Character, Library
+from sancai.data.characters.questions import Asker, other_actions
+from sancai.data.characters.split import draw_character
 from sancai.engine import FlowSettings, denoise
 from sancai.evals.sprites import FrameScore, SpriteJudge
 from sancai.flow import drain

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sancai.data.library import Character, Library
+from sancai.data.characters.library import Character, Library
 
 LEAST_PIXELS = 6
 SAME = 1e-6

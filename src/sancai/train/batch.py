@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sancai.data.samples import Sampler
+from sancai.data.characters.samples import Sampler
 from sancai.device.host import to_device
 from sancai.flow import corrupt, sample_sigma
 from sancai.model import has_next

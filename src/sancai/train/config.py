@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sancai.data.samples import TASKS, SampleConfig
+from sancai.data.characters.samples import TASKS, SampleConfig
 from sancai.errors import ConfigError
 from sancai.model import ModelConfig
 from sancai.train.optimizer import OptimizerConfig

@@ -20,9 +20,9 @@ from sancai.checkpoint import (
     save_model,
     save_state,
 )
-from sancai.data.packs import open_pack
-from sancai.data.samples import Sampler, sample_texts
-from sancai.data.vocabulary import known_colors, known_words
+from sancai.data.characters.packs import open_pack
+from sancai.data.characters.samples import Sampler, sample_texts
+from sancai.data.characters.vocabulary import known_colors, known_words
 from sancai.device import collectives
 from sancai.device.host import move, to_device, to_host
 from sancai.device.platform import current

@@ -6,7 +6,7 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-from sancai.data.samples import Sampler
+from sancai.data.characters.samples import Sampler
 from sancai.device import collectives
 from sancai.device.host import to_host
 from sancai.device.sharding import own

@@ -27,8 +27,8 @@ import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recipes import nano
-from sancai.data.packs import open_pack
-from sancai.data.samples import Sampler, sample_texts
+from sancai.data.characters.packs import open_pack
+from sancai.data.characters.samples import Sampler, sample_texts
 from sancai.device import collectives, sharding
 from sancai.device.platform import Platform, current, make_current
 from sancai.engine import Clip, Engine, Request

@@ -4,9 +4,9 @@ import copy
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from sancai.data.captions import DOING, noun, phrase
-from sancai.data.library import Character, Library
-from sancai.data.sampling import random_color
+from sancai.data.characters.captions import DOING, noun, phrase
+from sancai.data.characters.library import Character, Library
+from sancai.data.characters.sampling import random_color
 from sancai.errors import DataError
 
 COLORED = {

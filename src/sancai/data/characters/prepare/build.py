@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from sancai.data.library import Library
-from sancai.data.prepare import catalog
-from sancai.data.prepare.credits import Credit, CreditTable, credit_part
-from sancai.data.prepare.sheets import Crops, Sheet, index_sheet, mark_ramps, rgb
-from sancai.data.prepare.snapshot import Snapshot
+from sancai.data.characters.library import Library
+from sancai.data.characters.prepare import catalog
+from sancai.data.characters.prepare.credits import Credit, CreditTable, credit_part
+from sancai.data.characters.prepare.sheets import Crops, Sheet, index_sheet, mark_ramps, rgb
+from sancai.data.characters.prepare.snapshot import Snapshot
 from sancai.errors import DataError
 
 FILES = ("CREDITS.csv", "lpc.npz", "lpc.json")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sancai.data.prepare import catalog
+from sancai.data.characters.prepare import catalog
 from sancai.errors import DataError
 
 MOST_COLORS = 255

@@ -1,5 +1,5 @@
 """Builds a character pack from a git repository of sprite art, or takes over a finished pack."""
 
-from sancai.data.prepare.build import PackSummary, adopt_pack, prepare
+from sancai.data.characters.prepare.build import PackSummary, adopt_pack, prepare
 
 __all__ = ["PackSummary", "adopt_pack", "prepare"]

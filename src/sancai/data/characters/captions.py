@@ -8,7 +8,7 @@ import random
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sancai.data.library import Character, Library
+from sancai.data.characters.library import Character, Library
 
 HAS = ("hair", "beard", "face", "ears", "wings", "tail")
 WEARS = ("hat", "eyewear", "top", "bottom", "shoes", "gloves", "shoulders", "belt", "cape", "back")

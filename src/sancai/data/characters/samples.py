@@ -13,11 +13,11 @@ import numpy as np
 
 from sancai.codec import PixelCodec
 from sancai.data.arithmetic import problem
-from sancai.data.captions import DOING, GOING, caption, random_mention
-from sancai.data.library import Character, Library
-from sancai.data.questions import QUESTIONS, Asker, Editor, other_actions
+from sancai.data.characters.captions import DOING, GOING, caption, random_mention
+from sancai.data.characters.library import Character, Library
+from sancai.data.characters.questions import QUESTIONS, Asker, Editor, other_actions
+from sancai.data.characters.split import attributes, draw_character, is_held_out
 from sancai.data.small_talk import EXCHANGES
-from sancai.data.split import attributes, draw_character, is_held_out
 from sancai.errors import ConfigError
 from sancai.sequence import Block, Document
 from sancai.tokenizer import Part, Tokenizer, Writer

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from sancai.data.library import Character, Library
+from sancai.data.characters.library import Character, Library
 
 OPTIONAL = {
     "beard": 0.3, "face": 0.15, "eyewear": 0.12, "hat": 0.4, "ears": 0.12, "shoes": 0.85, "gloves": 0.2,

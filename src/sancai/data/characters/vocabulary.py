@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from sancai.data.library import Library
-from sancai.data.samples import sample_texts
-from sancai.data.split import draw_character
+from sancai.data.characters.library import Library
+from sancai.data.characters.samples import sample_texts
+from sancai.data.characters.split import draw_character
 from sancai.tokenizer import find_words
 
 NUM_TEXTS = 3000

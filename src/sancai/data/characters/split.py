@@ -9,8 +9,8 @@ import random
 import zlib
 from collections.abc import Mapping
 
-from sancai.data.library import Character, Library
-from sancai.data.sampling import sample_character
+from sancai.data.characters.library import Character, Library
+from sancai.data.characters.sampling import sample_character
 
 PAIRS = (
     ("hair", "hair_color"),

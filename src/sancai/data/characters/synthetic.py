@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sancai.data.library import Library
+from sancai.data.characters.library import Library
 
 Mask: TypeAlias = np.ndarray
 """bool [frames, 64, 64]."""

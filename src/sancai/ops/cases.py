@@ -16,7 +16,8 @@ from sancai.ops.trial import Case, Draw
 def rms_norm_cases(draw: Draw) -> list[Case]:
     """Return calls of rms_norm(x, weight, eps)."""
     if draw.is_large:
-        return [Case("hidden states", (draw.normal(4096, 4096), draw.wide(4096), 1e-6), (0, 1))]
+        rows, dim = (4096, 256) if draw.is_on_host else (4096, 4096)
+        return [Case("hidden states", (draw.normal(rows, dim), draw.wide(dim), 1e-6), (0, 1))]
     return [
         Case("with a weight", (draw.normal(3, 5, 48), draw.wide(48), 1e-6), (0, 1)),
         Case("without", (draw.normal(2, 3, 4, 40, scale=30.0), None, 1e-6), (0,)),
@@ -31,7 +32,7 @@ def rope_cases(draw: Draw) -> list[Case]:
         return Case(name, (draw.normal(*shape), angle.cos(), angle.sin()), (0,))
 
     if draw.is_large:
-        return [case("queries", (1, 4096, 64, 512), 32)]
+        return [case("queries", (20, 64, 4, 128) if draw.is_on_host else (1, 4096, 64, 512), 32)]
     return [case("queries", (2, 5, 3, 24), 8), case("keys", (2, 5, 16), 4), case("everything", (1, 3, 2, 8), 4)]
 
 
@@ -46,7 +47,8 @@ def _reading(draw: Draw, shape: tuple[int, int, int, int, int], share: float) ->
 def attention_cases(draw: Draw) -> list[Case]:
     """Return calls of attention(query, keys, mask, sink)."""
     if draw.is_large:
-        return [Case("one layer", _reading(draw, (1, 1024, 32, 512, 1536), 0.4), (0, 1, 3))]
+        shape = (20, 64, 4, 128, 120) if draw.is_on_host else (1, 1024, 32, 512, 1536)
+        return [Case("one layer", _reading(draw, shape, 0.4), (0, 1, 3))]
     small = [("few keys", (2, 5, 3, 16, 11)), ("one key", (1, 4, 2, 16, 1)), ("many heads", (1, 3, 20, 32, 70))]
     return [Case(name, _reading(draw, shape, 0.6), (0, 1, 3)) for name, shape in small]
 

@@ -11,7 +11,7 @@ process with one warning, and the reference answers.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sancai.errors import first_line
+from sancai.ops.arguments import flattened, kinds_of, put_together
 from sancai.ops.trial import Cases
 
 P = ParamSpec("P")
@@ -40,11 +41,15 @@ class Kernel:
         through it.  With `backward` it returns (what the role returns, tensors to keep).
     backward: takes (arguments, kept tensors, gradients of the outputs), returns one gradient or None an argument.
     covers: says whether it takes a call; the reference answers the others.  Looks at shapes, reads no tensor.
+    fills: zeros stand for the gradients of outputs that nothing reads; False leaves them None.
+
+    A named tuple among the arguments is taken apart: `backward` returns a gradient for each of its fields in its place.
     """
 
     forward: Callable[..., Any]
     backward: Callable[[tuple[Any, ...], tuple[Tensor, ...], tuple[Tensor | None, ...]], tuple[Any, ...]] | None = None
     covers: Callable[..., bool] = covers_all
+    fills: bool = True
 
 
 @dataclass(frozen=True)
@@ -133,47 +138,56 @@ def run(owner: Role[..., Any], name: str, kernel: Kernel, *args: Any) -> Any:
     """Run a kernel under autograd."""
     if kernel.backward is None:
         return kernel.forward(*args)
-    return _WithBackward.apply(owner, name, kernel, *args)  # type: ignore[no-untyped-call]
+    return _WithBackward.apply(owner, name, kernel, kinds_of(args), *flattened(args))  # type: ignore[no-untyped-call]
 
 
 class _WithBackward(torch.autograd.Function):
     """A kernel that brings its own backward; where that raises, the reference is run again for its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, owner: Role[..., Any], name: str, kernel: Kernel, *args: Any) -> Any:
-        out, kept = kernel.forward(*args)
-        ctx.owner, ctx.name, ctx.kernel, ctx.kept_count = owner, name, kernel, len(kept)
-        ctx.places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
-        ctx.others = tuple(None if isinstance(a, Tensor) else a for a in args)
-        ctx.save_for_backward(*(args[i] for i in ctx.places), *kept)
+    def forward(
+        ctx: Any, owner: Role[..., Any], name: str, kernel: Kernel, kinds: tuple[Any, ...], *leaves: Any
+    ) -> Any:
+        out, kept = kernel.forward(*put_together(leaves, kinds))
+        ctx.owner, ctx.name, ctx.kernel, ctx.kinds, ctx.kept_count = owner, name, kernel, kinds, len(kept)
+        ctx.places = [i for i, a in enumerate(leaves) if isinstance(a, Tensor)]
+        ctx.others = tuple(None if isinstance(a, Tensor) else a for a in leaves)
+        ctx.save_for_backward(*(leaves[i] for i in ctx.places), *kept)
+        ctx.set_materialize_grads(kernel.fills)
         outputs = out if isinstance(out, tuple) else (out,)
-        ctx.mark_non_differentiable(*(o for o in outputs if not o.is_floating_point()))
+        ctx.mark_non_differentiable(*(o for o in outputs if o is not None and not o.is_floating_point()))
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
         saved = ctx.saved_tensors
         split = len(saved) - ctx.kept_count
-        args = list(ctx.others)
+        leaves = list(ctx.others)
         for place, tensor in zip(ctx.places, saved[:split], strict=True):
-            args[place] = tensor
+            leaves[place] = tensor
         try:
-            found = ctx.kernel.backward(tuple(args), saved[split:], gradients)
+            found = ctx.kernel.backward(put_together(leaves, ctx.kinds), saved[split:], gradients)
         except Exception as error:
             ctx.owner.drop(ctx.name, error)
-            found = _reference_gradients(ctx.owner, args, ctx.needs_input_grad[3:], gradients)
-        return None, None, None, *found
+            found = _reference_gradients(ctx.owner, leaves, ctx.kinds, ctx.needs_input_grad[4:], gradients)
+        return None, None, None, None, *found
 
 
 def _reference_gradients(
-    owner: Role[..., Any], args: list[Any], needed: tuple[bool, ...], gradients: tuple[Tensor | None, ...]
+    owner: Role[..., Any],
+    args: list[Any],
+    kinds: tuple[Any, ...],
+    needed: tuple[bool, ...],
+    gradients: tuple[Tensor | None, ...],
 ) -> list[Tensor | None]:
     """Return the gradients that the reference gives."""
     with torch.enable_grad():
         leaves = [a.detach().requires_grad_() if need else a for a, need in zip(args, needed, strict=True)]
-        out = owner.reference(*leaves)
+        out = owner.reference(*put_together(leaves, kinds))
     outputs = out if isinstance(out, tuple) else (out,)
-    pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if g is not None and o.requires_grad]
+    pairs = [
+        (o, g) for o, g in zip(outputs, gradients, strict=True) if o is not None and g is not None and o.requires_grad
+    ]
     wanted = [leaf for leaf, need in zip(leaves, needed, strict=True) if need]
     found = iter(torch.autograd.grad([o for o, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True))
     return [next(found) if need else None for need in needed]

@@ -25,12 +25,14 @@ from sancai.ops.backends import PROVIDERS
 from sancai.ops.compress import compress
 from sancai.ops.grouped_matmul import grouped_matmul
 from sancai.ops.norm import rms_norm
+from sancai.ops.norm_rope import norm_rope
 from sancai.ops.outcomes import REFERENCE, Outcome, OutcomeFile
 from sancai.ops.quantisation import quant_matmul
 from sancai.ops.roles import Kernel, Provider, Role, place_of, run
 from sancai.ops.rope import rotate
 from sancai.ops.route import route
 from sancai.ops.sinkhorn import sinkhorn
+from sancai.ops.site import site
 from sancai.ops.streams import hyper_pre, mix
 from sancai.ops.swiglu import swiglu
 from sancai.ops.topk import indexer_topk
@@ -38,7 +40,7 @@ from sancai.ops.trial import Draw, check, seconds
 
 FILE = "kernels.json"
 ROLES: tuple[Role[..., Any], ...] = (
-    rms_norm, rotate, attention, sparse_attention, indexer_topk, compress, hyper_pre, mix, sinkhorn, route,
+    rms_norm, rotate, norm_rope, attention, sparse_attention, indexer_topk, compress, hyper_pre, mix, site, sinkhorn, route,
     grouped_matmul, swiglu, quant_matmul, fused_adamw,
 )  # fmt: skip
 OUTCOMES: dict[tuple[str, str, str], tuple[Role[..., Any], Outcome]] = {}

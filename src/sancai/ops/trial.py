@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sancai.device.host import to_device
+from sancai.ops.arguments import flattened, kinds_of, put_together
 
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 1e-2}
 """Error that a kernel may have beyond twice the reference's own, as a share of the largest number."""
@@ -23,7 +24,10 @@ WARM_UP = 2
 
 @dataclass(frozen=True)
 class Case:
-    """One call of a role.  differentiable: positions of the arguments that get a gradient."""
+    """One call of a role.
+
+    differentiable: positions of the arguments that get a gradient, where the fields of a named tuple count one by one.
+    """
 
     name: str
     arguments: tuple[Any, ...]
@@ -34,13 +38,18 @@ class Case:
 class Draw:
     """Makes the tensors of cases: the same numbers on every device, drawn on the host.
 
-    dtype: of activations.  is_large: wants the size that matters, not the small ones.
+    dtype: of activations.  is_large: wants the size that matters, not the small ones: a layer of a large model, on
+    a CPU one of a small model.
     """
 
     device: torch.device
     dtype: torch.dtype
     is_large: bool = False
     generator: torch.Generator = field(default_factory=lambda: torch.Generator("cpu").manual_seed(0))
+
+    @property
+    def is_on_host(self) -> bool:
+        return self.device.type == "cpu"
 
     def normal(self, *shape: int, scale: float = 1.0, dtype: torch.dtype | None = None) -> Tensor:
         """Return normal numbers."""
@@ -156,8 +165,8 @@ def _outputs(
 
 def _leaves(arguments: tuple[Any, ...], differentiable: tuple[int, ...]) -> tuple[list[Any], list[Tensor]]:
     """Return the arguments with gradients switched on, and those that have one."""
-    args = [a.detach().requires_grad_() if i in differentiable else a for i, a in enumerate(arguments)]
-    return args, [args[i] for i in differentiable]
+    flat = [a.detach().requires_grad_() if i in differentiable else a for i, a in enumerate(flattened(arguments))]
+    return list(put_together(flat, kinds_of(arguments))), [flat[i] for i in differentiable]
 
 
 def _flat(value: Any) -> list[Tensor]:
@@ -176,7 +185,8 @@ def _map(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, list | tuple):
-        return type(value)(_map(item, change) for item in value)
+        items = [_map(item, change) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return value
 
 

@@ -1,0 +1,205 @@
+// The Python module: checks tensors, releases Python's lock, calls the kernels of this machine.
+
+#include "arrays.h"
+#include "dispatch.h"
+
+namespace sancai {
+namespace {
+
+// What the forward and the backward pass of a site are given alike.
+struct SiteArrays {
+    Array streams;
+    Maybe output, post, comb, mixed;
+    Array fn, base, scale, weight;
+    Maybe shift, modulation;
+    Array saved;
+    int64_t frame_tokens, iterations;
+    double eps, hc_eps;
+
+    template <class T>
+    Site<T> as() const {
+        Site<T> a = {};
+        if (streams.ndim() != 4) throw std::invalid_argument("streams must be (B, T, N, D)");
+        const int64_t n = int64_t(streams.shape(2)), dim = int64_t(streams.shape(3)), logits = (2 + n) * n;
+        const int64_t tokens = int64_t(streams.shape(0) * streams.shape(1));
+        if (n != 2 && n != 4) throw std::invalid_argument("a site has 2 or 4 streams");
+        if (iterations < 1 || iterations > 32) throw std::invalid_argument("a site has 1 to 32 Sinkhorn iterations");
+        a.tokens = tokens, a.streams_count = n, a.dim = dim, a.iterations = iterations;
+        a.frame_tokens = frame_tokens;
+        a.eps = float(eps), a.hc_eps = float(hc_eps);
+        a.streams = data<T>(streams, tokens * n * dim, "streams");
+        a.output = data<T>(output, tokens * dim, "output");
+        a.post = data<float>(post, tokens * n, "post");
+        a.comb = data<float>(comb, tokens * n * n, "comb");
+        a.mixed = data<T>(mixed, tokens * n * dim, "mixed");
+        a.fn = data<float>(fn, logits * n * dim, "fn");
+        a.base = data<float>(base, logits, "base");
+        a.scale = data<float>(scale, 3, "scale");
+        a.weight = data<float>(weight, dim, "weight");
+        if (shift && (frame_tokens < 1 || tokens % frame_tokens)) throw std::invalid_argument("frames are not whole");
+        const int64_t frames = shift ? tokens / frame_tokens : 0;
+        a.shift = data<float>(shift, frames * logits, "shift");
+        a.modulation = data<T>(modulation, frames * 2 * dim, "modulation");
+        a.saved = data<float>(saved, tokens * (logits + 2), "saved");
+        return a;
+    }
+};
+
+void site(const SiteArrays& arrays, const Array& normed, const Maybe& read, const Array& post, const Array& comb) {
+    with_format(arrays.streams, [&](auto number) {
+        using T = decltype(number);
+        Site<T> a = arrays.as<T>();
+        a.normed = data<T>(normed, a.tokens * a.dim, "normed");
+        a.read = data<T>(read, a.tokens * a.dim, "read");
+        a.post_out = data<float>(post, a.tokens * a.streams_count, "post");
+        a.comb_out = data<float>(comb, a.tokens * a.streams_count * a.streams_count, "comb");
+        nb::gil_scoped_release free;
+        kernels<T>().site(a);
+    });
+}
+
+void site_backward(const SiteArrays& arrays, const std::tuple<Maybe, Maybe, Maybe, Maybe, Maybe>& given,
+                   const std::tuple<Array, Maybe, Maybe, Maybe>& tokens,
+                   const std::tuple<Array, Array, Array, Array, Maybe, Maybe>& weights) {
+    with_format(arrays.streams, [&](auto number) {
+        using T = decltype(number);
+        Site<T> a = arrays.as<T>();
+        const int64_t n = a.streams_count, logits = (2 + n) * n, one = a.tokens * a.dim;
+        const int64_t frames = a.shift ? a.tokens / a.frame_tokens : 0;
+        SiteGradients<T> g = {};
+        g.to_mixed = data<T>(std::get<0>(given), one * n, "gradient of the streams");
+        g.to_normed = data<T>(std::get<1>(given), one, "gradient of the normed input");
+        g.to_read = data<T>(std::get<2>(given), one, "gradient of the modulated input");
+        g.to_post = data<float>(std::get<3>(given), a.tokens * n, "gradient of post");
+        g.to_comb = data<float>(std::get<4>(given), a.tokens * n * n, "gradient of comb");
+        g.streams = data<T>(std::get<0>(tokens), one * n, "streams");
+        g.output = data<T>(std::get<1>(tokens), one, "output");
+        g.post = data<float>(std::get<2>(tokens), a.tokens * n, "post");
+        g.comb = data<float>(std::get<3>(tokens), a.tokens * n * n, "comb");
+        g.fn = data<float>(std::get<0>(weights), logits * n * a.dim, "fn");
+        g.base = data<float>(std::get<1>(weights), logits, "base");
+        g.scale = data<float>(std::get<2>(weights), 3, "scale");
+        g.weight = data<float>(std::get<3>(weights), a.dim, "weight");
+        g.shift = data<float>(std::get<4>(weights), frames * logits, "shift");
+        g.modulation = data<float>(std::get<5>(weights), frames * 2 * a.dim, "modulation");
+        nb::gil_scoped_release free;
+        kernels<T>().site_backward(a, g);
+    });
+}
+
+template <class T>
+NormRope<T> norm_rope_of(const Array& x, int64_t heads, const Maybe& weight, const Maybe& cos, const Maybe& sin,
+                         bool backwards, double eps, const Maybe& inverse) {
+    NormRope<T> a = {};
+    a.width = int64_t(x.shape(x.ndim() - 1));
+    a.heads = heads, a.rows = size_of(x) / (a.heads * a.width);
+    a.pairs = cos ? size_of(*cos) / a.rows : 0;
+    if (2 * a.pairs > a.width || a.pairs > 512) throw std::invalid_argument("too many channels are rotated");
+    a.weight = data<float>(weight, a.width, "weight");
+    a.normalises = bool(inverse), a.eps = float(eps), a.direction = backwards ? -1.0f : 1.0f;
+    a.cos = data<float>(cos, a.rows * a.pairs, "cos");
+    a.sin = data<float>(sin, a.rows * a.pairs, "sin");
+    a.inverse = data<float>(inverse, a.rows * a.heads, "inverse");
+    return a;
+}
+
+void norm_rope(const Array& x, int64_t heads, const Maybe& weight, const Maybe& cos, const Maybe& sin, bool backwards,
+               double eps, const Maybe& inverse, const Array& out) {
+    with_format(x, [&](auto number) {
+        using T = decltype(number);
+        NormRope<T> a = norm_rope_of<T>(x, heads, weight, cos, sin, backwards, eps, inverse);
+        a.x = data<T>(x, size_of(x), "x");
+        a.out = data<T>(out, size_of(x), "out");
+        nb::gil_scoped_release free;
+        kernels<T>().norm_rope(a);
+    });
+}
+
+// x is not read without a norm; then any tensor of its shape will do.
+void norm_rope_backward(const Array& x, int64_t heads, const Maybe& weight, const Maybe& cos, const Maybe& sin,
+                        bool backwards, const Maybe& inverse, const Array& to_out, const Array& to_x,
+                        const Maybe& to_weight) {
+    with_format(x, [&](auto number) {
+        using T = decltype(number);
+        NormRope<T> a = norm_rope_of<T>(x, heads, weight, cos, sin, backwards, 0.0, inverse);
+        a.x = data<T>(x, size_of(x), "x");
+        NormRopeGradients<T> g = {data<T>(to_out, size_of(x), "gradient"), data<T>(to_x, size_of(x), "gradient of x"),
+                                  data<float>(to_weight, a.width, "gradient of the weight")};
+        nb::gil_scoped_release free;
+        kernels<T>().norm_rope_backward(a, g);
+    });
+}
+
+template <class T>
+Softmax<T> softmax_of(const Array& scores, double scale, const Array& sink_weights) {
+    if (scores.ndim() != 4) throw std::invalid_argument("scores must be (batch, queries, heads, keys)");
+    Softmax<T> a = {};
+    a.batch = int64_t(scores.shape(0)), a.queries = int64_t(scores.shape(1));
+    a.heads = int64_t(scores.shape(2)), a.keys = int64_t(scores.shape(3));
+    a.scale = float(scale);
+    a.sink_weights = data<float>(sink_weights, a.batch * a.queries * a.heads, "weights of the sink");
+    return a;
+}
+
+void softmax(const Array& scores, const Array& mask, const Array& sink, double scale, const Array& sink_weights) {
+    with_format(scores, [&](auto number) {
+        using T = decltype(number);
+        Softmax<T> a = softmax_of<T>(scores, scale, sink_weights);
+        a.scores = data<T>(scores, size_of(scores), "scores");
+        a.mask = data<bool>(mask, a.batch * a.queries * a.keys, "mask");
+        a.sink = data<float>(sink, a.heads, "sink");
+        nb::gil_scoped_release free;
+        kernels<T>().softmax(a);
+    });
+}
+
+void softmax_backward(const Array& weights, const Array& gradient, double scale, const Array& sink_weights,
+                      const Array& to_sink) {
+    with_format(weights, [&](auto number) {
+        using T = decltype(number);
+        Softmax<T> a = softmax_of<T>(weights, scale, sink_weights);
+        SoftmaxGradients<T> g = {data<T>(weights, size_of(weights), "weights"),
+                                 data<T>(gradient, size_of(weights), "gradient"),
+                                 data<float>(to_sink, a.heads, "gradient of the sink")};
+        nb::gil_scoped_release free;
+        kernels<T>().softmax_backward(a, g);
+    });
+}
+
+}  // namespace
+}  // namespace sancai
+
+NB_MODULE(_kernels, m) {
+    using namespace sancai;
+    m.def("instruction_set", &instruction_set, "Return the instruction set in use.");
+
+    nb::class_<SiteArrays>(m, "Site", "A hyper-connection site: its streams, what is mixed into them, its weights.")
+        .def(
+            "__init__",
+            [](SiteArrays* self, Array streams, Maybe output, Maybe post, Maybe comb, Maybe mixed, Array fn, Array base,
+               Array scale, Array weight, Maybe shift, Maybe modulation, Array saved, int64_t frame_tokens,
+               int64_t iterations, double eps, double hc_eps) {
+                new (self) SiteArrays{streams, output, post,  comb,         mixed,      fn,  base,  scale, weight,
+                                      shift,   modulation, saved, frame_tokens, iterations, eps, hc_eps};
+            },
+            nb::arg("streams"), nb::arg("output").none(), nb::arg("post").none(), nb::arg("comb").none(),
+            nb::arg("mixed").none(), nb::arg("fn"), nb::arg("base"), nb::arg("scale"), nb::arg("weight"),
+            nb::arg("shift").none(), nb::arg("modulation").none(), nb::arg("saved"),
+            nb::arg("frame_tokens"), nb::arg("iterations"), nb::arg("eps"), nb::arg("hc_eps"));
+    m.def("site", &site, nb::arg("site"), nb::arg("normed"), nb::arg("read").none(), nb::arg("post"), nb::arg("comb"),
+          "Write the mixed streams, the sublayer's input without and with the noise level, and new coefficients.");
+    m.def("site_backward", &site_backward, nb::arg("site"), nb::arg("given"), nb::arg("tokens"), nb::arg("weights"),
+          "Write gradients: `given` of the outputs, `tokens` of streams, output, post, comb, `weights` of the rest.");
+
+    m.def("norm_rope", &norm_rope, nb::arg("x"), nb::arg("heads"), nb::arg("weight").none(), nb::arg("cos").none(),
+          nb::arg("sin").none(), nb::arg("backwards"), nb::arg("eps"), nb::arg("inverse").none(), nb::arg("out"),
+          "Normalise x (..., width) where `inverse` is given, and turn its last channels where `cos` and `sin` are.");
+    m.def("norm_rope_backward", &norm_rope_backward, nb::arg("x"), nb::arg("heads"), nb::arg("weight").none(),
+          nb::arg("cos").none(), nb::arg("sin").none(), nb::arg("backwards"), nb::arg("inverse").none(),
+          nb::arg("to_out"), nb::arg("to_x"), nb::arg("to_weight").none(), "Write the gradients of x and the weight.");
+
+    m.def("softmax", &softmax, nb::arg("scores"), nb::arg("mask"), nb::arg("sink"), nb::arg("scale"),
+          nb::arg("sink_weights"), "Turn scores (batch, queries, heads, keys) into weights, in place.");
+    m.def("softmax_backward", &softmax_backward, nb::arg("weights"), nb::arg("gradient"), nb::arg("scale"),
+          nb::arg("sink_weights"), nb::arg("to_sink"), "Turn the gradient of the weights into that of the scores.");
+}

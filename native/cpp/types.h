@@ -1,0 +1,96 @@
+// What callers and kernels share: the number formats, and the arguments of every kernel.
+//
+// Matrices lie row by row without gaps unless a stride is named.  Pointers that may be null say so.
+#pragma once
+
+#include <cstdint>
+
+namespace sancai {
+
+struct Bf16 {
+    uint16_t bits;
+};
+
+// One hyper-connection site: what the sublayer before gave is mixed into the streams, their coefficients are computed,
+// and the streams are collapsed, normalised and modulated into the input of the next sublayer.
+// L = (2 + N)·N logits a token: N of pre, N of post, N·N of comb.
+template <class T>
+struct Site {
+    int64_t tokens, streams_count, dim, iterations, frame_tokens;
+    float eps, hc_eps;
+    const T* streams;                    // (tokens, N, D)
+    const T* output;                     // (tokens, D), null where nothing is mixed in
+    const float *post, *comb;            // (tokens, N), (tokens, N, N) from stream j to stream k; null without output
+    T* mixed;                            // (tokens, N, D), null without output
+    const float *fn, *base, *scale;      // (L, N·D), (L), (3)
+    const float* weight;                 // (D), of the norm
+    const float* shift;                  // (frames, L), added to the logits; null where no noise level enters
+    const T* modulation;                 // (frames, 2·D), scale then shift; null likewise
+    T *normed, *read;                    // (tokens, D); `read` is null where nothing modulates
+    float *post_out, *comb_out;          // (tokens, N), (tokens, N, N)
+    float* saved;                        // (tokens, L + 2): projections, 1/rms of the streams, 1/rms of what is normed
+};
+
+template <class T>
+struct SiteGradients {
+    const T *to_mixed, *to_normed, *to_read;     // null where nothing reads them
+    const float *to_post, *to_comb;              // null likewise
+    T* streams;                                  // (tokens, N, D)
+    T* output;                                   // (tokens, D), null like Site::output
+    float *post, *comb;                          // (tokens, N), (tokens, N, N)
+    float *fn, *base, *scale, *weight;           // summed over tokens: zeros at first
+    float *shift;                                // (frames, L), zeros at first
+    float *modulation;                           // (frames, 2·D), zeros at first
+};
+
+// Rows (rows, heads, width): root mean square norm over the width, then rotation of the last 2·pairs channels.
+template <class T>
+struct NormRope {
+    int64_t rows, heads, width, pairs;
+    const T* x;
+    const float* weight;       // (width), null for none
+    bool normalises;
+    float eps;
+    const float *cos, *sin;    // (rows, pairs), null without rotation
+    float direction;           // 1 turns forward, -1 back
+    T* out;
+    float* inverse;            // (rows, heads): 1/rms, null without norm
+};
+
+template <class T>
+struct NormRopeGradients {
+    const T* to_out;
+    T* x;
+    float* weight;  // zeros at first; null like NormRope::weight
+};
+
+// Softmax of scores (batch, queries, heads, keys) in place, with a mask and one more logit a head that carries no value.
+template <class T>
+struct Softmax {
+    int64_t batch, queries, heads, keys;
+    float scale;
+    T* scores;            // become the weights; not used backward
+    const bool* mask;     // (batch, queries, keys), true may be read; not used backward
+    const float* sink;    // (heads)
+    float* sink_weights;  // (batch, queries, heads)
+};
+
+template <class T>
+struct SoftmaxGradients {
+    const T* weights;
+    T* scores;            // gradient of the weights, becomes that of the products before scaling
+    float* sink;          // zeros at first
+};
+
+// One instruction set's kernels for one number format.
+template <class T>
+struct Kernels {
+    void (*site)(const Site<T>&);
+    void (*site_backward)(const Site<T>&, const SiteGradients<T>&);
+    void (*norm_rope)(const NormRope<T>&);
+    void (*norm_rope_backward)(const NormRope<T>&, const NormRopeGradients<T>&);
+    void (*softmax)(const Softmax<T>&);
+    void (*softmax_backward)(const Softmax<T>&, const SoftmaxGradients<T>&);
+};
+
+}  // namespace sancai

@@ -1,0 +1,24 @@
+"""Sancai's kernels for CPUs.  Tensors are contiguous, on the host, in fp32 or bf16; nothing here knows autograd."""
+
+from sancai_native._kernels import (
+    Site,
+    instruction_set,
+    norm_rope,
+    norm_rope_backward,
+    site,
+    site_backward,
+    softmax,
+    softmax_backward,
+)
+
+__version__ = "0.1.0"
+__all__ = [
+    "Site",
+    "instruction_set",
+    "norm_rope",
+    "norm_rope_backward",
+    "site",
+    "site_backward",
+    "softmax",
+    "softmax_backward",
+]

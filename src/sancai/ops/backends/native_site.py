@@ -1,0 +1,95 @@
+"""Hyper-connection sites: every token's streams are read once forward and once backward."""
+
+from typing import Any
+
+import sancai_native
+import torch
+from torch import Tensor
+
+from sancai.ops.roles import Kernel
+from sancai.ops.site import Entered, Pending, SiteNoise, SiteWeights
+from sancai.ops.streams import HyperSettings
+
+FORMATS = (torch.float32, torch.bfloat16)
+MOST_ITERATIONS = 32
+
+
+def _covers(
+    streams: Tensor, pending: Pending | None, weights: SiteWeights, noise: SiteNoise | None, settings: HyperSettings
+) -> bool:
+    formats = all(w.dtype == torch.float32 for w in weights) and streams.dtype in FORMATS
+    same = pending is None or pending.output.dtype == streams.dtype
+    level = noise is None or (noise.shift.dtype, noise.modulation.dtype) == (torch.float32, streams.dtype)
+    return (
+        formats and same and level and streams.shape[2] in (2, 4) and 1 <= settings.iterations <= MOST_ITERATIONS
+        and streams.numel() > 0
+    )  # fmt: skip
+
+
+def _described(
+    streams: Tensor,
+    pending: Pending | None,
+    weights: SiteWeights,
+    noise: SiteNoise | None,
+    settings: HyperSettings,
+    mixed: Tensor | None,
+    saved: Tensor,
+) -> sancai_native.Site:
+    """Return the site as the library takes it: tokens first, every token's coefficients side by side."""
+    output = post = comb = shift = modulation = None
+    if pending is not None:
+        output = pending.output.contiguous()
+        post, comb = pending.post.movedim(0, -1).contiguous(), pending.comb.permute(2, 3, 0, 1).contiguous()
+    if noise is not None:
+        shift, modulation = noise.shift.contiguous(), noise.modulation.contiguous()
+    frame_tokens = 1 if noise is None else noise.frame_tokens
+    return sancai_native.Site(
+        streams, output, post, comb, mixed, *(w.contiguous() for w in weights), shift, modulation, saved,
+        frame_tokens, settings.iterations, settings.eps, settings.hc_eps,
+    )  # fmt: skip
+
+
+def _forward(
+    streams: Tensor, pending: Pending | None, weights: SiteWeights, noise: SiteNoise | None, settings: HyperSettings
+) -> tuple[Entered, tuple[Tensor, ...]]:
+    streams = streams.contiguous()
+    batch, length, n, dim = streams.shape
+    mixed = None if pending is None else torch.empty_like(streams)
+    normed = streams.new_empty(batch, length, dim)
+    read = None if noise is None else torch.empty_like(normed)
+    post = streams.new_empty(batch, length, n, dtype=torch.float32)
+    comb = streams.new_empty(batch, length, n, n, dtype=torch.float32)
+    saved = streams.new_empty(batch, length, len(weights.base) + 2, dtype=torch.float32)
+    described = _described(streams, pending, weights, noise, settings, mixed, saved)
+    sancai_native.site(described, normed, read, post, comb)
+    kept = (saved,) if mixed is None else (saved, mixed)
+    return (mixed, normed, read, post.movedim(-1, 0), comb.permute(2, 3, 0, 1)), kept
+
+
+def _backward(
+    args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]
+) -> tuple[Any, ...]:
+    streams, pending, weights, noise, settings = args
+    streams, saved, mixed = streams.contiguous(), kept[0], kept[1] if len(kept) > 1 else None
+    described = _described(streams, pending, weights, noise, settings, mixed, saved)
+    to_mixed, to_normed, to_read, to_post, to_comb = gradients
+    given = (
+        *(None if g is None else g.contiguous() for g in (to_mixed, to_normed, to_read)),
+        None if to_post is None else to_post.movedim(0, -1).contiguous(),
+        None if to_comb is None else to_comb.permute(2, 3, 0, 1).contiguous(),
+    )
+    tokens: list[Tensor | None] = [torch.empty_like(streams), None, None, None]
+    if pending is not None:
+        batch, length, n, dim = streams.shape
+        tokens[1] = streams.new_empty(batch, length, dim)
+        tokens[2] = streams.new_empty(batch, length, n, dtype=torch.float32)
+        tokens[3] = streams.new_empty(batch, length, n, n, dtype=torch.float32)
+    summed = [torch.zeros_like(w) for w in weights]
+    level = [None, None] if noise is None else [torch.zeros_like(t, dtype=torch.float32) for t in noise[:2]]
+    sancai_native.site_backward(described, given, tuple(tokens), (*summed, *level))
+    to_pending = [None] if pending is None else [tokens[1], tokens[2].movedim(-1, 0), tokens[3].permute(2, 3, 0, 1)]
+    to_noise = [None] if noise is None else [level[0], level[1].to(noise.modulation.dtype), None]
+    return tokens[0], *to_pending, *summed, *to_noise, None
+
+
+SITE = Kernel(_forward, _backward, _covers, fills=False)

@@ -17,7 +17,7 @@ from sancai.model.layout import Layout, QueryGroup
 from sancai.model.linear import Linear, RMSNorm
 from sancai.model.moe import Auxiliary
 from sancai.ops.attention import MASKED, attention, sparse_attention
-from sancai.ops.norm import rms_norm
+from sancai.ops.norm_rope import norm_rope
 from sancai.ops.precision import wide
 from sancai.ops.rope import rotate
 from sancai.ops.topk import index_scores, indexer_topk, topk_mask
@@ -59,9 +59,10 @@ class Attention(nn.Module):
     def project(self, hidden: Tensor, cos: Tensor, sin: Tensor) -> Projected:
         """Return rotated queries and keys of hidden (B, T, D)."""
         latent = self.q_norm(self.wq_a(hidden))
-        query = rms_norm(self.wq_b(latent).unflatten(-1, (self.heads, self.width)), None, self.eps)
-        key = self.kv_norm(self.wkv(hidden))
-        return Projected(hidden, latent, rotate(query, cos, sin), rotate(key, cos[:, :, 0], sin[:, :, 0]))
+        heads = self.wq_b(latent).unflatten(-1, (self.heads, self.width))
+        query = norm_rope(heads, None, cos, sin, self.eps)
+        key = norm_rope(self.wkv(hidden), self.kv_norm.weight, cos[:, :, 0], sin[:, :, 0], self.eps)
+        return Projected(hidden, latent, query, key)
 
     def read(self, query: Tensor, keys: Tensor, mask: Tensor, limit: int | None = None) -> Tensor:
         """Return the attention output (B, T, H, K) of queries (B, T, H, K) over keys (B, S, K).

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from sancai.model.attention import Attention, attend
 from sancai.model.cache import LayerCache
 from sancai.model.config import ModelConfig
-from sancai.model.hyper_connection import HyperConnection
+from sancai.model.hyper_connection import Entrance, HyperConnection
 from sancai.model.layout import Layout
 from sancai.model.linear import RMSNorm
 from sancai.model.moe import Auxiliary, MoE
-from sancai.model.noise import LayerNoise, NoiseModulation, modulate
+from sancai.model.noise import LayerNoise, NoiseModulation
+from sancai.ops.site import Pending
 
 
 class Block(nn.Module):
@@ -59,40 +60,49 @@ class Pass:
     aux: Auxiliary | None
 
 
+@dataclass(frozen=True)
+class Streams:
+    """Residual streams (B, T, N, D) of one modality, and the last sublayer's output that is not mixed in yet."""
+
+    tensor: Tensor
+    pending: Pending | None = None
+
+    def settled(self) -> Tensor:
+        """Return the streams with everything mixed in."""
+        if self.pending is None:
+            return self.tensor
+        output, post, comb = self.pending
+        return HyperConnection.expand(self.tensor, output, post, comb)
+
+
 def run_block(
     text: Block,
     visual: VisualBlock | None,
-    streams: dict[str, Tensor],
+    streams: dict[str, Streams],
     ratio: int,
     past: LayerCache | None,
     step: Pass,
-) -> tuple[dict[str, Tensor], LayerCache]:
-    """Return the new streams (B, T, N, D) by modality and the layer's cache tensors."""
+) -> tuple[dict[str, Streams], LayerCache]:
+    """Return the new streams by modality and the layer's cache tensors."""
 
     def part(name: str, modality: str) -> Any:
         return getattr(text, name) if modality == "text" or visual is None else visual.part(name, text)
 
-    def shifts(modality: str) -> LayerNoise | None:
-        return visual.noise if visual is not None and modality == "visual" else None
+    def entered(x: Streams, modality: str, sublayer: str) -> Entrance:
+        noise = None
+        if visual is not None and modality == "visual":
+            noise = visual.noise.at(sublayer, cast(NoiseModulation, step.noise))
+        hyper, norm = part(f"hc_{sublayer}", modality), part(f"{sublayer}_norm", modality)
+        return hyper.enter(x.tensor, x.pending, norm, noise)
 
-    level = cast(NoiseModulation, step.noise)  # present whenever visual tokens are
-    hidden, mixing = {}, {}
-    for modality, x in streams.items():
-        noise = shifts(modality)
-        z, post, comb = part("hc_attn", modality).collapse(x, noise.attn_shift(level) if noise else None)
-        h = part("attn_norm", modality)(z)
-        hidden[modality] = modulate(h, *noise.attn_modulation(level)) if noise else h
-        mixing[modality] = post, comb
+    sites = {m: entered(x, m, "attn") for m, x in streams.items()}
     halves = {m: part("attn", m) for m in streams}
-    out, kept = attend(halves, hidden, step.layout, ratio, past, step.num_committed, step.aux)
-    streams = {m: part("hc_attn", m).expand(x, out[m], *mixing[m]) for m, x in streams.items()}
+    read = {m: site.read for m, site in sites.items()}
+    out, kept = attend(halves, read, step.layout, ratio, past, step.num_committed, step.aux)
     done = {}
-    for modality, x in streams.items():
-        noise = shifts(modality)
-        z, post, comb = part("hc_ffn", modality).collapse(x, noise.ffn_shift(level) if noise else None)
-        h = part("ffn_norm", modality)(z)
-        read = modulate(h, *noise.ffn_modulation(level)) if noise else h
+    for modality, site in sites.items():
+        x = entered(Streams(site.streams, site.pending(out[modality])), modality, "ffn")
         ids = step.ids if modality == "text" else None
-        y = part("ffn", modality)(read, h, ids, step.real[modality], step.aux)
-        done[modality] = part("hc_ffn", modality).expand(x, y, post, comb)
+        y = part("ffn", modality)(x.read, x.normed, ids, step.real[modality], step.aux)
+        done[modality] = Streams(x.streams, x.pending(y))
     return done, kept

@@ -6,16 +6,38 @@ nearly doubly stochastic by Sinkhorn, mixes the streams.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from sancai.model.config import ModelConfig
-from sancai.ops.streams import HyperSettings, hyper_pre, mix, project_streams, weigh
+from sancai.model.linear import RMSNorm
+from sancai.ops.site import Pending, SiteNoise, SiteWeights, site
+from sancai.ops.streams import HyperSettings, mix, project_streams, weigh
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """What a sublayer begins with.
+
+    streams: (B, T, N, D).  normed, read: its input (B, T, D) without and with the noise level.
+    post, comb: how its output will go into the streams, as `Pending` takes them.
+    """
+
+    streams: Tensor
+    normed: Tensor
+    read: Tensor
+    post: Tensor
+    comb: Tensor
+
+    def pending(self, output: Tensor) -> Pending:
+        """Return the sublayer's output (B, T, D) as what the next site mixes in."""
+        return Pending(output, self.post, self.comb)
 
 
 class HyperConnection(nn.Module):
-    """One site: `collapse` before the sublayer, `expand` after it."""
+    """One site: `enter` before the sublayer, `expand` after it."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -36,12 +58,15 @@ class HyperConnection(nn.Module):
             near = torch.eye(n, device=self.base.device, dtype=self.base.dtype)
             self.base[2 * n :] = (8 * near - 4).flatten()
 
-    def collapse(self, streams: Tensor, shift: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the sublayer input (B, T, D), post (N, B, T) and comb (N, N, B, T) of streams (B, T, N, D).
+    def enter(self, streams: Tensor, pending: Pending | None, norm: RMSNorm, noise: SiteNoise | None) -> Entrance:
+        """Return the sublayer's input, and the streams (B, T, N, D) with what the sublayer before gave mixed in.
 
-        shift: (B, T, (2+N)N), added to the logits, the noise level's way in; None for text.
+        noise: the noise level's way in; None for text.
         """
-        return hyper_pre(streams, self.fn, self.base, self.scale, shift, self.settings)
+        weights = SiteWeights(self.fn, self.base, self.scale, norm.weight)
+        mixed, normed, read, post, comb = site(streams, pending, weights, noise, self.settings)
+        whole = streams if mixed is None else mixed
+        return Entrance(whole, normed, normed if read is None else read, post, comb)
 
     @staticmethod
     def expand(streams: Tensor, output: Tensor, post: Tensor, comb: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from sancai.model.block import Block, Pass, run_block
+from sancai.model.block import Block, Pass, Streams, run_block
 from sancai.model.config import ModelConfig
 from sancai.model.hyper_connection import HyperHead
 from sancai.model.linear import Linear, RMSNorm
@@ -29,5 +29,5 @@ class MTP(Block):
             step: a pass over the text tokens alone.
         """
         mixed = self.e_proj(self.enorm(next_embedding))[:, :, None] + self.h_proj(self.hnorm(streams))
-        out, _ = run_block(self, None, {"text": mixed}, self.ratio, None, step)
-        return self.norm(self.hc_head(out["text"]))
+        out, _ = run_block(self, None, {"text": Streams(mixed)}, self.ratio, None, step)
+        return self.norm(self.hc_head(out["text"].settled()))

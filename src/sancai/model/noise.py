@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
 from sancai.ops.precision import wide
+from sancai.ops.site import SiteNoise
 
 NUM_FREQUENCIES = 64
 
@@ -55,33 +56,14 @@ class LayerNoise(nn.Module):
         self.table = nn.Parameter(torch.zeros(4 * config.hidden_size, dtype=torch.float32))
         self.shift = Linear(config.hidden_size, 2 * self.logits)
 
-    def attn_modulation(self, noise: NoiseModulation) -> tuple[Tensor, Tensor, int]:
-        """Return scale and shift (B, F, D) before attention, and the tokens a frame."""
-        return self._chunk(noise, 0)
+    def at(self, sublayer: str, noise: NoiseModulation) -> SiteNoise:
+        """Return how the noise level enters the site before `attn` or `ffn`."""
+        number = ("attn", "ffn").index(sublayer)
+        modulation = (noise.shared + self.table.to(noise.shared.dtype)).chunk(2, -1)[number]
+        return SiteNoise(self._shift(noise, number), modulation, noise.frame_tokens)
 
-    def ffn_modulation(self, noise: NoiseModulation) -> tuple[Tensor, Tensor, int]:
-        """Return scale and shift (B, F, D) before the experts, and the tokens a frame."""
-        return self._chunk(noise, 2)
-
-    def attn_shift(self, noise: NoiseModulation) -> Tensor:
-        """Return the shift (B, Tv, (2+N)N) of the attention site's logits, fp32."""
-        return self._shift(noise, slice(0, self.logits))
-
-    def ffn_shift(self, noise: NoiseModulation) -> Tensor:
-        """Return the shift (B, Tv, (2+N)N) of the expert site's logits, fp32."""
-        return self._shift(noise, slice(self.logits, None))
-
-    def _chunk(self, noise: NoiseModulation, first: int) -> tuple[Tensor, Tensor, int]:
-        parts = (noise.shared + self.table.to(noise.shared.dtype)).chunk(4, -1)
-        return parts[first], parts[first + 1], noise.frame_tokens
-
-    def _shift(self, noise: NoiseModulation, part: slice) -> Tensor:
+    def _shift(self, noise: NoiseModulation, number: int) -> Tensor:
+        """Return the shift (B, F, (2+N)N) of a site's logits, fp32."""
         embedding = wide(noise.embedding)
-        shift = F.linear(embedding, self.shift.dense(embedding.dtype)[part])
-        return shift.repeat_interleave(noise.frame_tokens, 1)
-
-
-def modulate(hidden: Tensor, scale: Tensor, shift: Tensor, frame_tokens: int) -> Tensor:
-    """Return hidden · (1 + scale) + shift; hidden (B, F·n, D), scale and shift (B, F, D)."""
-    frames = hidden.unflatten(1, (-1, frame_tokens))
-    return torch.addcmul(shift[:, :, None], frames, 1 + scale[:, :, None]).flatten(1, 2)
+        part = slice(number * self.logits, (number + 1) * self.logits)
+        return F.linear(embedding, self.shift.dense(embedding.dtype)[part])

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sancai.device.host import move, to_device
 from sancai.errors import ConfigError, RequestError
-from sancai.model.block import Block, Pass, VisualBlock, run_block
+from sancai.model.block import Block, Pass, Streams, VisualBlock, run_block
 from sancai.model.cache import Cache, LayerCache, commit
 from sancai.model.config import ModelConfig, VisualConfig
 from sancai.model.hyper_connection import HyperHead
@@ -124,16 +124,16 @@ class Transformer(nn.Module):
         """Return the stock V4 half of the weights, by our names."""
         return {n: t for n, t in self.state_dict().items() if not n.startswith("visual.")}
 
-    def _enter(self, packed: PackedSequence, layout: Layout, aux: Auxiliary | None) -> tuple[dict[str, Tensor], Pass]:
+    def _enter(self, packed: PackedSequence, layout: Layout, aux: Auxiliary | None) -> tuple[dict[str, Streams], Pass]:
         """Embed both modalities into N equal streams."""
         streams, noise = {}, None
         if packed.text_ids.shape[1]:
             text = self.embed(packed.text_ids).to(self.compute_dtype)
-            streams["text"] = text[:, :, None].expand(-1, -1, self.config.hc_mult, -1)
+            streams["text"] = Streams(text[:, :, None].expand(-1, -1, self.config.hc_mult, -1))
         if packed.latents is not None and packed.visual is not None:
             if self.visual is None:
                 raise RequestError("this model has no visual half; load one with visual settings")
-            streams["visual"] = self.visual.embed(packed.latents, packed.grid, self.compute_dtype)
+            streams["visual"] = Streams(self.visual.embed(packed.latents, packed.grid, self.compute_dtype))
             frame_tokens = packed.frame[0] * packed.frame[1]
             noise = self.visual.noise(packed.sigma, frame_tokens, self.compute_dtype)
         return streams, Pass(layout, packed.num_committed, packed.text_ids, layout.real, noise, aux)
@@ -143,13 +143,14 @@ class Transformer(nn.Module):
         packed: PackedSequence,
         past: Cache,
         layout: Layout,
-        streams: dict[str, Tensor],
+        pending: dict[str, Streams],
         step: Pass,
         kept: list[LayerCache] | None,
         wants_mtp: bool,
     ) -> Output:
         """Collapse the streams into what was asked for."""
         hidden = mtp = prediction = None
+        streams = {modality: x.settled() for modality, x in pending.items()}
         if "text" in streams:
             hidden = self.norm(self.hc_head(streams["text"]))
             mtp = self._predict_ahead(packed, streams["text"], step) if wants_mtp and len(self.mtp) else None

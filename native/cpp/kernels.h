@@ -17,6 +17,14 @@ template <class T>
 void softmax(const Softmax<T>&);
 template <class T>
 void softmax_backward(const Softmax<T>&, const SoftmaxGradients<T>&);
+template <class T>
+void gather(const Gather<T>&);
+template <class T>
+void combine(const Combine<T>&);
+template <class T>
+void swiglu(const Swiglu<T>&);
+template <class T>
+void swiglu_backward(const Swiglu<T>&, const SwigluGradients<T>&);
 
 template <class T>
 const Kernels<T>& table();

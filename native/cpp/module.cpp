@@ -1,5 +1,10 @@
 // The Python module: checks tensors, releases Python's lock, calls the kernels of this machine.
 
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <vector>
+
 #include "arrays.h"
 #include "dispatch.h"
 
@@ -166,6 +171,78 @@ void softmax_backward(const Array& weights, const Array& gradient, double scale,
     });
 }
 
+// Sort pairs by expert; returns the first row of every expert and of what follows the last.
+std::vector<int64_t> sort_pairs(const Array& chosen, int64_t experts, int64_t multiple, const Array& places,
+                                const Array& slots) {
+    const int64_t pairs = size_of(chosen);
+    const int64_t* expert = data<int64_t>(chosen, pairs, "chosen experts");
+    int32_t* place = data<int32_t>(places, pairs, "places");
+    std::vector<int64_t> count(experts), first(experts + 1);
+    for (int64_t i = 0; i < pairs; i++) {
+        if (expert[i] < 0 || expert[i] >= experts) throw std::invalid_argument("a token chose an expert that is not there");
+        count[expert[i]]++;
+    }
+    for (int64_t e = 0; e < experts; e++) first[e + 1] = first[e] + (count[e] + multiple - 1) / multiple * multiple;
+    if (first[experts] > size_of(slots)) throw std::invalid_argument("there are too few slots");
+    int32_t* slot = data<int32_t>(slots, size_of(slots), "slots");
+    std::fill(slot, slot + first[experts], -1);
+    std::vector<int64_t> next(first.begin(), first.end() - 1);
+    for (int64_t i = 0; i < pairs; i++) slot[place[i] = int32_t(next[expert[i]]++)] = int32_t(i);
+    return first;
+}
+
+void gather(const Array& x, const Array& slots, int64_t top_k, const Array& out) {
+    with_format(x, [&](auto number) {
+        using T = decltype(number);
+        const int64_t rows = size_of(slots), dim = int64_t(x.shape(1));
+        Gather<T> a = {rows, dim, top_k, data<int32_t>(slots, rows, "slots"), data<T>(x, size_of(x), "x"),
+                       data<T>(out, rows * dim, "out")};
+        nb::gil_scoped_release free;
+        kernels<T>().gather(a);
+    });
+}
+
+void combine(const Array& rows, const Array& places, const Array& out) {
+    with_format(rows, [&](auto number) {
+        using T = decltype(number);
+        const int64_t tokens = int64_t(out.shape(0)), dim = int64_t(out.shape(1));
+        Combine<T> a = {tokens, dim, size_of(places) / tokens, data<int32_t>(places, size_of(places), "places"),
+                        data<T>(rows, size_of(rows), "rows"), data<T>(out, tokens * dim, "out")};
+        nb::gil_scoped_release free;
+        kernels<T>().combine(a);
+    });
+}
+
+template <class T>
+Swiglu<T> swiglu_of(const Array& gate_up, const Maybe& slots, const Maybe& weights, double limit, const Array& out) {
+    const int64_t rows = int64_t(gate_up.shape(0)), width = int64_t(gate_up.shape(1)) / 2;
+    return {rows, width, float(limit), data<T>(gate_up, rows * 2 * width, "gate_up"),
+            data<int32_t>(slots, rows, "slots"), weights ? data<float>(*weights, size_of(*weights), "weights") : nullptr,
+            data<T>(out, rows * width, "out")};
+}
+
+void swiglu(const Array& gate_up, const Maybe& slots, const Maybe& weights, double limit, const Array& out) {
+    with_format(gate_up, [&](auto number) {
+        using T = decltype(number);
+        Swiglu<T> a = swiglu_of<T>(gate_up, slots, weights, limit, out);
+        nb::gil_scoped_release free;
+        kernels<T>().swiglu(a);
+    });
+}
+
+void swiglu_backward(const Array& gate_up, const Maybe& slots, const Maybe& weights, double limit, const Array& out,
+                     const Array& to_out, const Array& to_gate_up, const Maybe& to_weights) {
+    with_format(gate_up, [&](auto number) {
+        using T = decltype(number);
+        Swiglu<T> a = swiglu_of<T>(gate_up, slots, weights, limit, out);
+        SwigluGradients<T> g = {data<T>(to_out, a.rows * a.width, "gradient"),
+                                data<T>(to_gate_up, a.rows * 2 * a.width, "gradient of gate_up"),
+                                weights ? data<float>(to_weights, size_of(*weights), "gradient of weights") : nullptr};
+        nb::gil_scoped_release free;
+        kernels<T>().swiglu_backward(a, g);
+    });
+}
+
 }  // namespace
 }  // namespace sancai
 
@@ -202,4 +279,15 @@ NB_MODULE(_kernels, m) {
           nb::arg("sink_weights"), "Turn scores (batch, queries, heads, keys) into weights, in place.");
     m.def("softmax_backward", &softmax_backward, nb::arg("weights"), nb::arg("gradient"), nb::arg("scale"),
           nb::arg("sink_weights"), nb::arg("to_sink"), "Turn the gradient of the weights into that of the scores.");
+
+    m.def("sort_pairs", &sort_pairs, nb::arg("chosen"), nb::arg("experts"), nb::arg("multiple"), nb::arg("places"),
+          nb::arg("slots"), "Sort (token, choice) pairs by expert; return each expert's first row, and where they end.");
+    m.def("gather", &gather, nb::arg("x"), nb::arg("slots"), nb::arg("top_k"), nb::arg("out"),
+          "Write the tokens' rows sorted by expert.");
+    m.def("combine", &combine, nb::arg("rows"), nb::arg("places"), nb::arg("out"), "Add each token's sorted rows to it.");
+    m.def("swiglu", &swiglu, nb::arg("gate_up"), nb::arg("slots").none(), nb::arg("weights").none(), nb::arg("limit"),
+          nb::arg("out"), "Write the clamped SwiGLU of rows (n, 2·F), times their weights.");
+    m.def("swiglu_backward", &swiglu_backward, nb::arg("gate_up"), nb::arg("slots").none(), nb::arg("weights").none(),
+          nb::arg("limit"), nb::arg("out"), nb::arg("to_out"), nb::arg("to_gate_up"), nb::arg("to_weights").none(),
+          "Write what `swiglu` wrote once more, and the gradients of rows and weights.");
 }

@@ -82,6 +82,42 @@ struct SoftmaxGradients {
     float* sink;          // zeros at first
 };
 
+// Rows of tokens sorted by expert, every expert's rows rounded up to a multiple: `slots` names the pair token·k + choice
+// of each row, -1 for padding; `places` the row of each pair.
+template <class T>
+struct Gather {
+    int64_t rows, dim, top_k;
+    const int32_t* slots;  // (rows)
+    const T* x;            // (tokens, D)
+    T* out;                // (rows, D), zeros where padding is
+};
+
+template <class T>
+struct Combine {
+    int64_t tokens, dim, top_k;
+    const int32_t* places;  // (tokens, k)
+    const T* rows;          // (rows, D)
+    T* out;                 // (tokens, D), the sum of each token's rows is added
+};
+
+// Clamped SwiGLU of rows (rows, 2·F), gates then values, times the weight of each row.
+template <class T>
+struct Swiglu {
+    int64_t rows, width;
+    float limit;
+    const T* gate_up;
+    const int32_t* slots;  // (rows), null where every row has weight 1
+    const float* weights;  // one a pair; null likewise
+    T* out;                // (rows, F)
+};
+
+template <class T>
+struct SwigluGradients {
+    const T* to_out;
+    T* gate_up;      // (rows, 2·F)
+    float* weights;  // one a pair; null likewise
+};
+
 // One instruction set's kernels for one number format.
 template <class T>
 struct Kernels {
@@ -91,6 +127,10 @@ struct Kernels {
     void (*norm_rope_backward)(const NormRope<T>&, const NormRopeGradients<T>&);
     void (*softmax)(const Softmax<T>&);
     void (*softmax_backward)(const Softmax<T>&, const SoftmaxGradients<T>&);
+    void (*gather)(const Gather<T>&);
+    void (*combine)(const Combine<T>&);
+    void (*swiglu)(const Swiglu<T>&);
+    void (*swiglu_backward)(const Swiglu<T>&, const SwigluGradients<T>&);
 };
 
 }  // namespace sancai

@@ -2,6 +2,8 @@
 
 from sancai_native._kernels import (
     Site,
+    combine,
+    gather,
     instruction_set,
     norm_rope,
     norm_rope_backward,
@@ -9,11 +11,16 @@ from sancai_native._kernels import (
     site_backward,
     softmax,
     softmax_backward,
+    sort_pairs,
+    swiglu,
+    swiglu_backward,
 )
 
 __version__ = "0.1.0"
 __all__ = [
     "Site",
+    "combine",
+    "gather",
     "instruction_set",
     "norm_rope",
     "norm_rope_backward",
@@ -21,4 +28,7 @@ __all__ = [
     "site_backward",
     "softmax",
     "softmax_backward",
+    "sort_pairs",
+    "swiglu",
+    "swiglu_backward",
 ]

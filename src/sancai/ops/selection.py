@@ -23,6 +23,7 @@ from sancai.ops.adamw import fused_adamw
 from sancai.ops.attention import attention, sparse_attention
 from sancai.ops.backends import PROVIDERS
 from sancai.ops.compress import compress
+from sancai.ops.experts import experts
 from sancai.ops.grouped_matmul import grouped_matmul
 from sancai.ops.norm import rms_norm
 from sancai.ops.norm_rope import norm_rope
@@ -41,7 +42,7 @@ from sancai.ops.trial import Draw, check, seconds
 FILE = "kernels.json"
 ROLES: tuple[Role[..., Any], ...] = (
     rms_norm, rotate, norm_rope, attention, sparse_attention, indexer_topk, compress, hyper_pre, mix, site, sinkhorn, route,
-    grouped_matmul, swiglu, quant_matmul, fused_adamw,
+    experts, grouped_matmul, swiglu, quant_matmul, fused_adamw,
 )  # fmt: skip
 OUTCOMES: dict[tuple[str, str, str], tuple[Role[..., Any], Outcome]] = {}
 """By role, device type and dtype: what this process has chosen."""

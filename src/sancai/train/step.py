@@ -22,7 +22,7 @@ from sancai.train.optimizer import Optimizer
 
 READING = ("look", "arithmetic", "talk")
 HOT = {
-    HyperConnection: ("collapse", "expand"),
+    HyperConnection: ("enter", "expand"),
     Attention: ("project", "read", "close"),
     Expert: ("forward",),
     Experts: ("activate",),

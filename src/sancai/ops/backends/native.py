@@ -44,4 +44,5 @@ PROVIDERS = (
     _provider("rope", "native_rows", "ROPE"),
     _provider("norm_rope", "native_rows", "NORM_ROPE"),
     _provider("attention", "native_attention", "ATTENTION"),
+    _provider("experts", "native_experts", "EXPERTS"),
 )

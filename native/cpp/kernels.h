@@ -25,6 +25,8 @@ template <class T>
 void swiglu(const Swiglu<T>&);
 template <class T>
 void swiglu_backward(const Swiglu<T>&, const SwigluGradients<T>&);
+void muon(const MuonMatrix*, int64_t count, const MuonRates&);
+void adamw(const AdamW&);
 
 template <class T>
 const Kernels<T>& table();

@@ -3,6 +3,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "arrays.h"
@@ -243,6 +244,43 @@ void swiglu_backward(const Array& gate_up, const Maybe& slots, const Maybe& weig
     });
 }
 
+// Updates matrices, and stacks of them (n, R, C), in place.
+void muon(const std::vector<Array>& parameters, const std::vector<Array>& gradients,
+          const std::vector<Array>& momenta, const std::optional<std::vector<Array>>& averages, double rate,
+          double decay, double momentum, double rms, double follow, int64_t steps,
+          const std::tuple<double, double, double>& polynomial) {
+    if (gradients.size() != parameters.size() || momenta.size() != parameters.size() ||
+        (averages && averages->size() != parameters.size()))
+        throw std::invalid_argument("there must be as many gradients, momenta and averages as parameters");
+    std::vector<MuonMatrix> matrices;
+    for (size_t n = 0; n < parameters.size(); n++) {
+        const Array& p = parameters[n];
+        if (p.ndim() < 2) throw std::invalid_argument("Muon updates matrices");
+        const int64_t rows = int64_t(p.shape(p.ndim() - 2)), columns = int64_t(p.shape(p.ndim() - 1));
+        const int64_t size = size_of(p);
+        float *parameter = data<float>(p, size, "parameter"), *moved = data<float>(momenta[n], size, "momentum");
+        float* average = averages ? data<float>((*averages)[n], size, "average") : nullptr;
+        const float* gradient = data<float>(gradients[n], size, "gradient");
+        for (int64_t at = 0; at < size; at += rows * columns)
+            matrices.push_back({rows, columns, parameter + at, moved + at, average ? average + at : nullptr, gradient + at});
+    }
+    const MuonRates rates = {float(rate), float(decay), float(momentum), float(rms), float(follow), steps,
+                             {float(std::get<0>(polynomial)), float(std::get<1>(polynomial)), float(std::get<2>(polynomial))}};
+    nb::gil_scoped_release free;
+    kernels<float>().muon(matrices.data(), int64_t(matrices.size()), rates);
+}
+
+void adamw(const Array& parameter, const Array& gradient, const Array& mean, const Array& square, int64_t step,
+           double rate, double beta1, double beta2, double eps, double decay) {
+    const int64_t count = size_of(parameter);
+    AdamW a = {count, data<float>(parameter, count, "parameter"), data<float>(mean, count, "mean"),
+               data<float>(square, count, "square"), data<float>(gradient, count, "gradient"),
+               float(rate), float(beta1), float(beta2), float(eps), float(decay),
+               float(1.0 - std::pow(beta1, double(step))), float(1.0 - std::pow(beta2, double(step)))};
+    nb::gil_scoped_release free;
+    kernels<float>().adamw(a);
+}
+
 }  // namespace
 }  // namespace sancai
 
@@ -290,4 +328,11 @@ NB_MODULE(_kernels, m) {
     m.def("swiglu_backward", &swiglu_backward, nb::arg("gate_up"), nb::arg("slots").none(), nb::arg("weights").none(),
           nb::arg("limit"), nb::arg("out"), nb::arg("to_out"), nb::arg("to_gate_up"), nb::arg("to_weights").none(),
           "Write what `swiglu` wrote once more, and the gradients of rows and weights.");
+
+    m.def("muon", &muon, nb::arg("parameters"), nb::arg("gradients"), nb::arg("momenta"), nb::arg("averages").none(),
+          nb::arg("rate"), nb::arg("decay"), nb::arg("momentum"), nb::arg("rms"), nb::arg("follow"), nb::arg("steps"),
+          nb::arg("polynomial"), "Update matrices and their averages in place.");
+    m.def("adamw", &adamw, nb::arg("parameter"), nb::arg("gradient"), nb::arg("mean"), nb::arg("square"),
+          nb::arg("step"), nb::arg("rate"), nb::arg("beta1"), nb::arg("beta2"), nb::arg("eps"), nb::arg("decay"),
+          "Update one tensor in place; `step` counts this update.");
 }

@@ -118,7 +118,29 @@ struct SwigluGradients {
     float* weights;  // one a pair; null likewise
 };
 
-// One instruction set's kernels for one number format.
+// One matrix that Muon updates; `average` follows the parameter, null for none.
+struct MuonMatrix {
+    int64_t rows, columns;
+    float *parameter, *momentum, *average;
+    const float* gradient;
+};
+
+struct MuonRates {
+    float rate, decay, momentum, rms;
+    float follow;         // how far averages move towards the new weights
+    int64_t steps;        // of Newton-Schulz
+    float polynomial[3];  // its coefficients
+};
+
+struct AdamW {
+    int64_t count;
+    float *parameter, *mean, *square;
+    const float* gradient;
+    float rate, beta1, beta2, eps, decay;
+    float mean_correction, square_correction;  // 1 - beta^step
+};
+
+// One instruction set's kernels for one number format, and for fp32 weights.
 template <class T>
 struct Kernels {
     void (*site)(const Site<T>&);
@@ -131,6 +153,8 @@ struct Kernels {
     void (*combine)(const Combine<T>&);
     void (*swiglu)(const Swiglu<T>&);
     void (*swiglu_backward)(const Swiglu<T>&, const SwigluGradients<T>&);
+    void (*muon)(const MuonMatrix*, int64_t count, const MuonRates&);
+    void (*adamw)(const AdamW&);
 };
 
 }  // namespace sancai

@@ -2,9 +2,11 @@
 
 from sancai_native._kernels import (
     Site,
+    adamw,
     combine,
     gather,
     instruction_set,
+    muon,
     norm_rope,
     norm_rope_backward,
     site,
@@ -19,9 +21,11 @@ from sancai_native._kernels import (
 __version__ = "0.1.0"
 __all__ = [
     "Site",
+    "adamw",
     "combine",
     "gather",
     "instruction_set",
+    "muon",
     "norm_rope",
     "norm_rope_backward",
     "site",

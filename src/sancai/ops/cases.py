@@ -157,7 +157,8 @@ def swiglu_cases(draw: Draw) -> list[Case]:
 
 def adamw_cases(draw: Draw) -> list[Case]:
     """Return calls of fused_adamw(parameters, gradients, moments, steps, settings)."""
-    shapes = [(4096, 4096), (4096,)] if draw.is_large else [(5, 7), (3,), (2, 3, 4)]
+    large = [(1280, 256), (256,)] if draw.is_on_host else [(4096, 4096), (4096,)]
+    shapes = large if draw.is_large else [(5, 7), (3,), (2, 3, 4)]
     parameters, gradients, means = ([draw.wide(*s) for s in shapes] for _ in range(3))
     squares = [draw.wide(*s).square() for s in shapes]
     steps = [torch.full((), 3.0, device="cpu", dtype=torch.float32) for _ in shapes]

@@ -25,6 +25,7 @@ from sancai.ops.backends import PROVIDERS
 from sancai.ops.compress import compress
 from sancai.ops.experts import experts
 from sancai.ops.grouped_matmul import grouped_matmul
+from sancai.ops.muon import muon_step
 from sancai.ops.norm import rms_norm
 from sancai.ops.norm_rope import norm_rope
 from sancai.ops.outcomes import REFERENCE, Outcome, OutcomeFile
@@ -42,7 +43,7 @@ from sancai.ops.trial import Draw, check, seconds
 FILE = "kernels.json"
 ROLES: tuple[Role[..., Any], ...] = (
     rms_norm, rotate, norm_rope, attention, sparse_attention, indexer_topk, compress, hyper_pre, mix, site, sinkhorn, route,
-    experts, grouped_matmul, swiglu, quant_matmul, fused_adamw,
+    experts, grouped_matmul, swiglu, quant_matmul, fused_adamw, muon_step,
 )  # fmt: skip
 OUTCOMES: dict[tuple[str, str, str], tuple[Role[..., Any], Outcome]] = {}
 """By role, device type and dtype: what this process has chosen."""

@@ -27,11 +27,13 @@ class Case:
     """One call of a role.
 
     differentiable: positions of the arguments that get a gradient, where the fields of a named tuple count one by one.
+    tolerance: instead of that of the number format, where the reference itself is rough.
     """
 
     name: str
     arguments: tuple[Any, ...]
     differentiable: tuple[int, ...] = ()
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def check(function: Callable[..., Any], reference: Callable[..., Any], cases: li
         if len(got) != len(truth):
             return f"case {case.name!r}: {len(got)} outputs and gradients, expected {len(truth)}"
         for (name, expected), (_, usual), (_, value) in zip(truth, own, got, strict=True):
-            if problem := _difference(expected, usual, value, TOLERANCES[dtype]):
+            if problem := _difference(expected, usual, value, case.tolerance or TOLERANCES[dtype]):
                 return f"case {case.name!r}, {name}: {problem}"
     return None
 

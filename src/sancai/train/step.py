@@ -18,7 +18,7 @@ from sancai.model.moe import Expert, Experts, MoE
 from sancai.train.batch import Batch, batches
 from sancai.train.config import TrainConfig
 from sancai.train.loss import Totals, loss_terms
-from sancai.train.optimizer import Optimizer
+from sancai.train.optimizer import Follow, Optimizer
 
 READING = ("look", "arithmetic", "talk")
 HOT = {
@@ -82,9 +82,10 @@ class Stepper:
         *losses, norm = _read([*map(_effective, shares.values()), *values, self.optimizer.clip()])
         experts, losses = losses[: len(shares)], losses[len(shares) :]
         _check_finite(norm)
-        self.optimizer.step(self.config.rate(number))
+        share = 1 - min(self.config.ema, (1 + number) / (10 + number))
+        followed = self.optimizer.step(self.config.rate(number), Follow(self.average, share))
         self._balance(shares)
-        self._follow(number)
+        self._follow(share, followed)
         report = self._losses(told, losses, totals)
         report |= {"gradient_norm": norm, "rate": self.config.rate(number)}
         report["effective_experts"] = min(experts, default=float("inf"))
@@ -129,12 +130,11 @@ class Stepper:
                 gate.bias += self.config.loss.bias_step * (share.mean() - share).sign()
 
     @torch.no_grad()
-    def _follow(self, number: int) -> None:
-        """Move the average towards the weights, faster in the beginning."""
-        keep = min(self.config.ema, (1 + number) / (10 + number))
-        state = self.model.state_dict()
-        averages, weights = ([own(kept[n]) for n in self.followed] for kept in (self.average, state))
-        torch._foreach_lerp_(averages, weights, 1 - keep)
+    def _follow(self, share: float, done: set[str]) -> None:
+        """Move the averages that have not followed yet towards the weights, faster in the beginning."""
+        state, rest = self.model.state_dict(), [n for n in self.followed if n not in done]
+        averages, weights = ([own(kept[n]) for n in rest] for kept in (self.average, state))
+        torch._foreach_lerp_(averages, weights, share)
 
 
 def _part(batch: Batch) -> Batch:

@@ -45,4 +45,6 @@ PROVIDERS = (
     _provider("norm_rope", "native_rows", "NORM_ROPE"),
     _provider("attention", "native_attention", "ATTENTION"),
     _provider("experts", "native_experts", "EXPERTS"),
+    _provider("muon_step", "native_optimizer", "MUON_STEP"),
+    _provider("fused_adamw", "native_optimizer", "FUSED_ADAMW"),
 )

@@ -82,9 +82,8 @@ class Film:
         beside = path.with_suffix(".json")
         for target in (path, beside):
             media.check_writable(target, force)
-        sheet, description = media.sheet_bytes(
-            self.frames, path.name, str(self.parameters.get("prompt", path.stem)), self._playback(fps, ".png")
-        )
+        tags = [media.Tag(path.stem, 0, len(self.frames) - 1)]
+        sheet, description = media.sheet_bytes(self.frames, path.name, tags, self._playback(fps, ".png"))
         media.write_file(path, sheet)
         media.write_file(beside, description)
         return path

@@ -10,17 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from sancai.errors import MediaError, RequestError
+from sancai.errors import MediaError
 from sancai.media import (
     Playback,
-    SheetLayout,
-    Tag,
     animation_bytes,
     count_colors,
     harden_alpha,
     read_picture,
     reduce,
-    sheet_bytes,
     snap,
     write_file,
     write_unused,
@@ -66,9 +63,6 @@ def test_files_say_what_made_them() -> None:
     playback = Playback(fps=8, parameters=MADE)
     assert opened(animation_bytes(frames(), ".apng", playback)).info["sancai"] == MADE
     assert opened(animation_bytes(frames(), ".gif", playback)).info["comment"] == MADE.encode()
-    sheet, description = sheet_bytes(frames(), "walk.png", [Tag("walk", 0, 7)], playback)
-    assert opened(sheet).info["sancai"] == MADE
-    assert sum(f["duration"] for f in json.loads(description)["frames"]) == 1000
 
 
 def test_sixteen_bit_grey_keeps_its_shades(tmp_path: pathlib.Path) -> None:
@@ -110,38 +104,6 @@ def test_an_mp4_of_odd_sides_keeps_every_row(size: tuple[int, int]) -> None:
     with av.open(io.BytesIO(animation_bytes(clip, ".mp4", Playback(fps=8)))) as container:
         frame = next(container.decode(container.streams.video[0]))
     assert (frame.height, frame.width) == tuple(n + n % 2 for n in size)
-
-
-def test_a_sheet_names_frames_by_their_number_and_clips_by_their_tag() -> None:
-    tags = [Tag("walk", 0, 4), Tag("slash", 5, 7)]
-    sheet, text = sheet_bytes(frames(), "knight.png", tags, Playback(fps=8))
-    description = json.loads(text)
-    assert [f["filename"] for f in description["frames"]] == [str(n) for n in range(8)]
-    assert description["animations"] == {"walk": ["0", "1", "2", "3", "4"], "slash": ["5", "6", "7"]}
-    assert [(t["name"], t["from"], t["to"]) for t in description["meta"]["frameTags"]] == [
-        ("walk", 0, 4),
-        ("slash", 5, 7),
-    ]
-    assert opened(sheet).size == (512, 64)
-
-
-@pytest.mark.parametrize("layout", [SheetLayout(columns=3), SheetLayout(columns=3, padding=2, power_of_two=True)])
-def test_a_wrapped_sheet_holds_every_frame_where_it_says(layout: SheetLayout) -> None:
-    clip = frames()
-    sheet, text = sheet_bytes(clip, "a.png", [Tag("walk", 0, 7)], Playback(fps=8), layout)
-    pixels, description = np.array(opened(sheet)), json.loads(text)
-    size = description["meta"]["size"]
-    assert (size["h"], size["w"]) == pixels.shape[:2]
-    if layout.power_of_two:
-        assert all(n & (n - 1) == 0 for n in pixels.shape[:2])
-    for frame, entry in zip(clip, description["frames"], strict=True):
-        x, y = entry["frame"]["x"], entry["frame"]["y"]
-        assert np.array_equal(pixels[y : y + 64, x : x + 64], frame)
-
-
-def test_a_sheet_too_large_for_textures_is_refused() -> None:
-    with pytest.raises(RequestError, match=r"16400×10.*columns"):
-        sheet_bytes(np.zeros((1640, 10, 10, 4), np.uint8), "a.png", [], Playback(fps=8))
 
 
 def test_pixel_art_has_hard_alpha_and_as_many_colours_as_asked() -> None:

@@ -18,8 +18,8 @@ from sancai.media.sheet import (
 )
 
 __all__ = [
-    "DIRECTIONS", "UNIVERSAL_ROWS", "SheetClip", "Playback", "Sheet", "SheetLayout", "animation_bytes", "aseprite_bytes",
-    "blur", "check_writable", "count_colors", "enlarge", "fit", "godot_resource", "grid_sheet", "harden_alpha",
-    "png_bytes", "read_picture", "reduce", "sheet_json", "snap", "unity_meta", "universal_sheet", "write_file",
-    "write_unused",
+    "DIRECTIONS", "UNIVERSAL_ROWS", "Playback", "Sheet", "SheetClip", "SheetLayout", "animation_bytes",
+    "aseprite_bytes", "blur", "check_writable", "count_colors", "enlarge", "fit", "godot_resource", "grid_sheet",
+    "harden_alpha", "png_bytes", "read_picture", "reduce", "sheet_json", "snap", "unity_meta", "universal_sheet",
+    "write_file", "write_unused",
 ]  # fmt: skip

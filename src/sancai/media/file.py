@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 
 from sancai.errors import MediaError
-from sancai.files import written_whole
+from sancai.files import atomic_write
 
 
 def check_writable(path: pathlib.Path, force: bool) -> None:
@@ -52,7 +52,7 @@ def write_unused(path: pathlib.Path, content: bytes) -> pathlib.Path:
 def _write(path: pathlib.Path, content: bytes, replace: bool) -> bool:
     """Write a file; return False if it exists and may not be replaced."""
     try:
-        with written_whole(path, shared=True, replace=replace) as partial:
+        with atomic_write(path, shared=True, replace=replace) as partial:
             partial.write_bytes(content)
     except FileExistsError:
         return False

@@ -16,10 +16,10 @@ NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 
 @contextlib.contextmanager
 def atomic_write(path: pathlib.Path, *, shared: bool = False, replace: bool = True) -> Iterator[pathlib.Path]:
-    """Yield a place beside `path` to write to; it takes the place of `path` if all goes well, and goes otherwise.
+    """Yield a temporary path next to `path`; rename it over `path` on success, delete it on error.
 
     Args:
-        shared: several processes may write the same file at once: each gets a place of its own.
+        shared: several processes may write the same file at once: each gets a temporary path of its own.
         replace: whether an existing file may be replaced.
 
     Raises:

@@ -337,17 +337,17 @@ def test_told_how_much_a_query_reads_the_model_calls_sparse_attention_with_a_tru
     model = random_model(small_config(), seed=1)
     document = pack([[[text(rng, 40), noisy(rng), noisy(rng), clean(rng), text(rng, 13)]]])
     usual = model(document)
-    plan, seen = transformer.plan, []
+    usual_metadata, seen = transformer.attention_metadata, []
 
     def told(*args: Any) -> Any:
-        layout = plan(*args)
-        return replace(layout, groups=tuple(replace(g, most_raw=int(g.raw.sum(-1).max())) for g in layout.groups))
+        made = usual_metadata(*args)
+        return replace(made, groups=tuple(replace(g, max_raw=int(g.raw_mask.sum(-1).max())) for g in made.groups))
 
     def watched(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> Tensor:
         seen.append((int(mask.sum(-1).max()), limit, keys.shape[1]))
         return sparse_attention.reference(query, keys, mask, sink, limit)
 
-    monkeypatch.setattr(transformer, "plan", told)
+    monkeypatch.setattr(transformer, "attention_metadata", told)
     monkeypatch.setattr("sancai.model.attention.sparse_attention", watched)
     out = model(document)
     assert torch.equal(out.hidden, usual.hidden) and torch.equal(out.prediction, usual.prediction)

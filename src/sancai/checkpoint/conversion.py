@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sancai.checkpoint.config_file import official_config
-from sancai.checkpoint.folder import KEPT_WIDE
+from sancai.checkpoint.folder import fp32_names
 from sancai.checkpoint.layout import Spec, official_layout
 from sancai.checkpoint.names import scale_name, to_official
 from sancai.checkpoint.official import CONFIG, OfficialWeights, read_config
@@ -55,7 +55,7 @@ def save_official(
         return named[name], named.get(scale_name(name)) if name.endswith(".weight") else None
 
     with _writing(folder):
-        specs = (*_weight_specs(config, storage), *_visual_specs(named))
+        specs = (*_weight_specs(config, storage), *_visual_specs(config, named))
         index = write_shards(folder, (_entry(spec, storage, fetch) for spec in specs), None, shard_bytes)
         write_config(folder, config, storage, whole=whole)
         write_index(folder, index)
@@ -79,7 +79,7 @@ def convert(
         weights = OfficialWeights(shards, wanted)
         target.mkdir(parents=True, exist_ok=True)
         (target / SINGLE).unlink(missing_ok=True)
-        specs = (*_weight_specs(kept, storage), *(_visual_specs(wanted) if whole else ()))
+        specs = (*_weight_specs(kept, storage), *(_visual_specs(kept, wanted) if whole else ()))
         entries = (_entry(spec, storage, weights.fetch) for spec in specs)
         origin = f"{shards.fingerprint} {storage}{' whole' if whole else ''}"
         index = write_shards(target, entries, origin, shard_bytes, tell)
@@ -99,7 +99,7 @@ def converted_bytes(source: pathlib.Path, storage: Storage, *, whole: bool = Fal
         return text
     with torch.device("meta"):
         named = Transformer(config, seed=None).state_dict()
-    return text + sum(spec.num_bytes for spec in _visual_specs(named))
+    return text + sum(spec.num_bytes for spec in _visual_specs(config, named))
 
 
 def stored_bytes(config: ModelConfig, storage: Storage) -> int:
@@ -138,12 +138,12 @@ def _weight_specs(config: ModelConfig, storage: Storage) -> Iterator[Spec]:
     return (spec for spec in layout if spec.element != "F8_E8M0")
 
 
-def _visual_specs(named: Mapping[str, Tensor]) -> Iterator[Spec]:
+def _visual_specs(config: ModelConfig, named: Mapping[str, Tensor]) -> Iterator[Spec]:
     """Yield the layout of the visual half: bf16, small tensors fp32."""
+    fp32 = fp32_names(config)
     for name, tensor in named.items():
         if name.startswith("visual."):
-            wide = any(word in name for word in KEPT_WIDE)
-            yield Spec(name, "F32" if wide else "BF16", tuple(tensor.shape))
+            yield Spec(name, "F32" if name in fp32 else "BF16", tuple(tensor.shape))
 
 
 def _entry(spec: Spec, storage: Storage, fetch: Fetch) -> Stored:

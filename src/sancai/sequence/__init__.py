@@ -2,7 +2,7 @@
 
 from sancai.sequence.meta import NEVER, PADDING, EntryMeta, TokenMeta
 from sancai.sequence.order import frames_to_tokens, morton_order, raster_order, tokens_to_frames
-from sancai.sequence.packing import Cursor, PackedSequence, pack
+from sancai.sequence.packing import Cursor, PackedSequence, empty_block, pack
 from sancai.sequence.segment import Block, Document, Segment, Text
 from sancai.sequence.visibility import VisibilityConfig, sees_entries, sees_tokens
 from sancai.sequence.window import CompressionWindows, find_windows
@@ -20,6 +20,7 @@ __all__ = [
     "Text",
     "TokenMeta",
     "VisibilityConfig",
+    "empty_block",
     "find_windows",
     "frames_to_tokens",
     "morton_order",

@@ -220,6 +220,17 @@ def pack(
     return replace(_with_visual(packed, built), frame=frames.pop())
 
 
+def empty_block(shape: tuple[int, int, int, int], times: Sequence[float], cursors: Sequence[Cursor]) -> PackedSequence:
+    """Return one noisy block a row after `cursors`, without contents: `with_latents` fills it in at every step.
+
+    Args:
+        shape: (F, Y, X, C) of the block.
+        times: time coordinate of each frame, in reference frames from the block's start.
+    """
+    block = Block(latents=np.zeros(shape, np.float32), times=times, sigma=1.0)
+    return pack([[[block]]] * len(cursors), cursors)
+
+
 def _with_visual(packed: PackedSequence, built: list[_Row]) -> PackedSequence:
     """Add the visual half: clean columns first, noisy columns after."""
     kinds = ("clean", "noisy")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sancai.checkpoint.names import from_official, scale_name, to_official
 from sancai.errors import CheckpointError
-from sancai.files import written_whole
+from sancai.files import atomic_write
 from sancai.model import ModelConfig, Transformer, fp32_tensors
 from sancai.ops.quantisation import unpack
 from sancai.tokenizer import Tokenizer
@@ -32,7 +32,7 @@ def save_model(
     tokenizer.save(folder / TOKENIZER)
     fp32 = fp32_names(config)
     stored = {n: _stored(t, torch.float32 if n in fp32 else dtype) for n, t in _unpacked(to_official(weights)).items()}
-    with written_whole(folder / WEIGHTS) as partial:
+    with atomic_write(folder / WEIGHTS) as partial:
         save_file(stored, partial, metadata={"format": "pt"})
         partial.chmod(0o644)
 

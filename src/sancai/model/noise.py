@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
 from sancai.model.module import Module
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 
 NUM_FREQUENCIES = 64
 
@@ -115,7 +115,7 @@ class LayerNoise(Module):
         return self._condition(level, 1)
 
     def _condition(self, level: NoiseLevel, site: int) -> NoiseConditioning:
-        embedding = wide(level.embedding)
+        embedding = upcast(level.embedding)
         rows = slice(site * self.logits, (site + 1) * self.logits)
         logit_shift = F.linear(embedding, self.shift.dense(embedding.dtype)[rows])
         scale_shift = (level.shared + self.table.to(level.shared.dtype)).chunk(4, -1)

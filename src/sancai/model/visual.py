@@ -12,7 +12,7 @@ from sancai.model.hyper_connection import HyperHead
 from sancai.model.linear import Linear, RMSNorm
 from sancai.model.module import Module
 from sancai.model.noise import NoiseEmbedding
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 from sancai.sequence import frames_to_tokens, tokens_to_frames
 
 NUM_BANDS = 4
@@ -74,7 +74,7 @@ class LatentHead(Module):
         flat = self.proj(self.norm(self.hc_head(streams)))
         picture = tokens_to_pixels(flat, frame, self.side)
         residual = _convolve(self.conv_out, F.silu(_convolve(self.conv_in, picture)))
-        return pixels_to_tokens(wide(picture + residual), flat.shape[0], self.side)
+        return pixels_to_tokens(upcast(picture + residual), flat.shape[0], self.side)
 
 
 def _convolve(conv: nn.Conv2d, picture: Tensor) -> Tensor:

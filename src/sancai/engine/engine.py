@@ -142,7 +142,7 @@ class Engine:
         yield from self._film(cache, frames, request, counts)
 
     def _decode(self, cache: Cache, tokens: list[int]) -> tuple[Cache, torch.Tensor]:
-        output = self.model(pack([[[Text(ids=tokens)]]], cache.cursors), cache, keep=True)
+        output = self.model(pack([[[Text(ids=tokens)]]], cache.cursors), cache, use_cache=True)
         return output.cache, self.model.logits(output.hidden[:, -1])
 
     # -- caches -------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class Engine:
         logits = torch.zeros(len(documents), vocabulary, device=device, dtype=torch.float32)
         for rows in groups:
             packed = pack([[row] for row in rows], cache.cursors)
-            output = self.model(packed, cache, keep=True)
+            output = self.model(packed, cache, use_cache=True)
             cache = output.cache
             if output.hidden is not None:
                 logits = self.model.logits(last_real(output.hidden, packed.text.is_real))
@@ -171,7 +171,7 @@ class Engine:
         return cache, logits
 
     def _append(self, cache: Cache, segments: Document) -> Cache:
-        return self.model(pack([[segments]] * cache.batch, cache.cursors), cache, keep=True).cache
+        return self.model(pack([[segments]] * cache.batch, cache.cursors), cache, use_cache=True).cache
 
     def _check_length(self, documents: Sequence[Document]) -> None:
         for document in documents:

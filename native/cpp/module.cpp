@@ -17,10 +17,12 @@ struct SiteArrays {
     Array streams;
     Maybe output, post, comb, mixed;
     Array fn, base, scale, weight;
-    Maybe shift, modulation;
+    Maybe shift, modulation, frame;
     Array saved;
-    int64_t frame_tokens, iterations;
+    int64_t iterations;
     double eps, hc_eps;
+
+    int64_t frame_count() const { return shift ? size_of(*shift) / int64_t(shift->shape(shift->ndim() - 1)) : 0; }
 
     template <class T>
     Site<T> as() const {
@@ -31,7 +33,6 @@ struct SiteArrays {
         if (n != 2 && n != 4) throw std::invalid_argument("a site has 2 or 4 streams");
         if (iterations < 1 || iterations > 32) throw std::invalid_argument("a site has 1 to 32 Sinkhorn iterations");
         a.tokens = tokens, a.streams_count = n, a.dim = dim, a.iterations = iterations;
-        a.frame_tokens = frame_tokens;
         a.eps = float(eps), a.hc_eps = float(hc_eps);
         a.streams = data<T>(streams, tokens * n * dim, "streams");
         a.output = data<T>(output, tokens * dim, "output");
@@ -42,10 +43,12 @@ struct SiteArrays {
         a.base = data<float>(base, logits, "base");
         a.scale = data<float>(scale, 3, "scale");
         a.weight = data<float>(weight, dim, "weight");
-        if (shift && (frame_tokens < 1 || tokens % frame_tokens)) throw std::invalid_argument("frames are not whole");
-        const int64_t frames = shift ? tokens / frame_tokens : 0;
+        const int64_t frames = frame_count();
         a.shift = data<float>(shift, frames * logits, "shift");
         a.modulation = data<T>(modulation, frames * 2 * dim, "modulation");
+        a.frame = data<int32_t>(frame, tokens, "frame");
+        for (int64_t t = 0; a.frame && t < tokens; t++)
+            if (a.frame[t] < 0 || a.frame[t] >= frames) throw std::invalid_argument("a token names a frame that is not there");
         a.saved = data<float>(saved, tokens * (logits + 2), "saved");
         return a;
     }
@@ -71,7 +74,7 @@ void site_backward(const SiteArrays& arrays, const std::tuple<Maybe, Maybe, Mayb
         using T = decltype(number);
         Site<T> a = arrays.as<T>();
         const int64_t n = a.streams_count, logits = (2 + n) * n, one = a.tokens * a.dim;
-        const int64_t frames = a.shift ? a.tokens / a.frame_tokens : 0;
+        const int64_t frames = arrays.frame_count();
         SiteGradients<T> g = {};
         g.to_mixed = data<T>(std::get<0>(given), one * n, "gradient of the streams");
         g.to_normed = data<T>(std::get<1>(given), one, "gradient of the normed input");
@@ -292,15 +295,15 @@ NB_MODULE(_kernels, m) {
         .def(
             "__init__",
             [](SiteArrays* self, Array streams, Maybe output, Maybe post, Maybe comb, Maybe mixed, Array fn, Array base,
-               Array scale, Array weight, Maybe shift, Maybe modulation, Array saved, int64_t frame_tokens,
-               int64_t iterations, double eps, double hc_eps) {
-                new (self) SiteArrays{streams, output, post,  comb,         mixed,      fn,  base,  scale, weight,
-                                      shift,   modulation, saved, frame_tokens, iterations, eps, hc_eps};
+               Array scale, Array weight, Maybe shift, Maybe modulation, Maybe frame, Array saved, int64_t iterations,
+               double eps, double hc_eps) {
+                new (self) SiteArrays{streams, output, post,  comb,       mixed, fn,    base,       scale, weight,
+                                      shift,   modulation, frame, saved, iterations, eps,   hc_eps};
             },
             nb::arg("streams"), nb::arg("output").none(), nb::arg("post").none(), nb::arg("comb").none(),
             nb::arg("mixed").none(), nb::arg("fn"), nb::arg("base"), nb::arg("scale"), nb::arg("weight"),
-            nb::arg("shift").none(), nb::arg("modulation").none(), nb::arg("saved"),
-            nb::arg("frame_tokens"), nb::arg("iterations"), nb::arg("eps"), nb::arg("hc_eps"));
+            nb::arg("shift").none(), nb::arg("modulation").none(), nb::arg("frame").none(), nb::arg("saved"),
+            nb::arg("iterations"), nb::arg("eps"), nb::arg("hc_eps"));
     m.def("site", &site, nb::arg("site"), nb::arg("normed"), nb::arg("read").none(), nb::arg("post"), nb::arg("comb"),
           "Write the mixed streams, the sublayer's input without and with the noise level, and new coefficients.");
     m.def("site_backward", &site_backward, nb::arg("site"), nb::arg("given"), nb::arg("tokens"), nb::arg("weights"),

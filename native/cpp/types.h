@@ -16,7 +16,7 @@ struct Bf16 {
 // L = (2 + N)·N logits a token: N of pre, N of post, N·N of comb.
 template <class T>
 struct Site {
-    int64_t tokens, streams_count, dim, iterations, frame_tokens;
+    int64_t tokens, streams_count, dim, iterations;
     float eps, hc_eps;
     const T* streams;                    // (tokens, N, D)
     const T* output;                     // (tokens, D), null where nothing is mixed in
@@ -26,6 +26,7 @@ struct Site {
     const float* weight;                 // (D), of the norm
     const float* shift;                  // (frames, L), added to the logits; null where no noise level enters
     const T* modulation;                 // (frames, 2·D), scale then shift; null likewise
+    const int32_t* frame;                // (tokens), null likewise
     T *normed, *read;                    // (tokens, D); `read` is null where nothing modulates
     float *post_out, *comb_out;          // (tokens, N), (tokens, N, N)
     float* saved;                        // (tokens, L + 2): projections, 1/rms of the streams, 1/rms of what is normed

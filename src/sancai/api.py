@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from sancai import media
-from sancai.checkpoint import open_model, silent
-from sancai.device.platform import current
+from sancai.checkpoint import no_progress, open_model
+from sancai.device.platform import get_platform
 from sancai.engine import Call, Clip, Engine, Event, Progress, Request, TextDelta, ThinkingDelta
 from sancai.errors import CheckpointError, MediaError, RequestError
 from sancai.tokenizer import Conversation, find_words
@@ -82,11 +82,10 @@ class Film:
         beside = path.with_suffix(".json")
         for target in (path, beside):
             media.check_writable(target, force)
-        sheet, description = media.sheet_bytes(
-            self.frames, path.name, str(self.parameters.get("prompt", path.stem)), self._playback(fps, ".png")
-        )
-        media.write_file(path, sheet)
-        media.write_file(beside, description)
+        playback = self._playback(fps, ".png")
+        sheet = media.grid_sheet([media.SheetClip(path.stem, self.frames, playback)])
+        media.write_file(path, media.png_bytes(sheet.pixels, playback.parameters))
+        media.write_file(beside, media.sheet_json(sheet, path.name))
         return path
 
 
@@ -185,5 +184,5 @@ def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto", on_load: O
     if not folder.is_dir():
         raise CheckpointError(f"no model {str(name)!r}; use {SHIPPED!r} or the path of a model folder")
     total = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else silent)
-    return Sancai(Engine(model, tokenizer, current(device)), folder)
+    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else no_progress)
+    return Sancai(Engine(model, tokenizer, get_platform(device)), folder)

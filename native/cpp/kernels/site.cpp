@@ -44,7 +44,7 @@ void gather_logits(const Site<T>& a, int64_t first, int count, Lanes (&logits)[l
     constexpr int L = logit_count(N);
     for (int i = 0; i < count; i++) {
         const float* projected = a.saved + (first + i) * (L + 2);
-        const float* shift = a.shift ? a.shift + (first + i) / a.frame_tokens * L : nullptr;
+        const float* shift = a.shift ? a.shift + a.frame[first + i] * L : nullptr;
         for (int k = 0; k < L; k++)
             logits[k].at[i] = projected[k] * a.scale[kind_of(k, N)] + a.base[k] + (shift ? shift[k] : 0.0f);
     }
@@ -61,7 +61,7 @@ float collapse(const Site<T>& a, int64_t token, const T* streams, const float (&
         store(held + d, z, part);
     });
     const float inverse = 1.0f / std::sqrt(sum(squares) / a.dim + a.eps);
-    const T* modulation = a.read ? a.modulation + token / a.frame_tokens * 2 * a.dim : nullptr;
+    const T* modulation = a.read ? a.modulation + a.frame[token] * 2 * a.dim : nullptr;
     along(a.dim, [&](int64_t d, auto part) {
         Vec h = load(held + d, part) * inverse * load(a.weight + d, part);
         store(a.normed + token * a.dim + d, h, part);
@@ -106,7 +106,7 @@ void forward(const Site<T>& a) {
 template <int N, class T>
 void collapse_back(const Site<T>& a, const SiteGradients<T>& g, int64_t token, const float (&pre)[N], float inverse,
                    float* out, float* normed, float (&to_pre)[N]) {
-    const int64_t dim = a.dim, frame = a.modulation ? token / a.frame_tokens * 2 * dim : 0;
+    const int64_t dim = a.dim, frame = a.modulation ? a.frame[token] * 2 * dim : 0;
     const T* streams = (a.output ? a.mixed : a.streams) + token * N * dim;
     Vec along_normed = {};
     along(dim, [&](int64_t d, auto part) {
@@ -214,7 +214,7 @@ void backward(const Site<T>& a, const SiteGradients<T>& g) {
                 const float to_logit = to_logits[k].at[i];
                 g.base[k] += to_logit;
                 g.scale[kind_of(k, N)] += to_logit * saved[k];
-                if (a.shift) g.shift[t / a.frame_tokens * L + k] += to_logit;
+                if (a.shift) g.shift[a.frame[t] * L + k] += to_logit;
                 const float to_one = to_logit * a.scale[kind_of(k, N)];
                 along_projected += to_one * saved[k];
                 to_projected[k] = to_one * saved[L];

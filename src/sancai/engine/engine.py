@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 from sancai.codec import PixelCodec
-from sancai.device.host import move, to_device
 from sancai.device.platform import Platform
+from sancai.device.transfer import module_to_device, to_device
 from sancai.engine.flow_sampler import FlowSettings, denoise
 from sancai.engine.request import Clip, Event, Progress, Request, Usage
 from sancai.engine.token_sampler import TextAssembler, choose
 from sancai.errors import AnswerError, CapacityError, RequestError
 from sancai.model import Cache, Transformer
-from sancai.ops.selection import choose_providers
+from sancai.ops.selection import select_backends
 from sancai.sequence import Block, Document, Text, pack
 from sancai.tokenizer import AnswerParser, Tokenizer, Writer
 
@@ -142,7 +142,7 @@ class Engine:
         yield from self._film(cache, frames, request, counts)
 
     def _decode(self, cache: Cache, tokens: list[int]) -> tuple[Cache, torch.Tensor]:
-        output = self.model(pack([[[Text(ids=tokens)]]], cache.cursors), cache, keep=True)
+        output = self.model(pack([[[Text(ids=tokens)]]], cache.cursors), cache, use_cache=True)
         return output.cache, self.model.logits(output.hidden[:, -1])
 
     # -- caches -------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class Engine:
         logits = torch.zeros(len(documents), vocabulary, device=device, dtype=torch.float32)
         for rows in groups:
             packed = pack([[row] for row in rows], cache.cursors)
-            output = self.model(packed, cache, keep=True)
+            output = self.model(packed, cache, use_cache=True)
             cache = output.cache
             if output.hidden is not None:
                 logits = self.model.logits(last_real(output.hidden, packed.text.is_real))
@@ -171,7 +171,7 @@ class Engine:
         return cache, logits
 
     def _append(self, cache: Cache, segments: Document) -> Cache:
-        return self.model(pack([[segments]] * cache.batch, cache.cursors), cache, keep=True).cache
+        return self.model(pack([[segments]] * cache.batch, cache.cursors), cache, use_cache=True).cache
 
     def _check_length(self, documents: Sequence[Document]) -> None:
         for document in documents:
@@ -210,8 +210,8 @@ def last_real(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
 
 def prepare(model: Transformer, platform: Platform) -> Transformer:
     """Place a model for inference, and choose its kernels."""
-    move(model, platform.device)
+    module_to_device(model, platform.device)
     model.eval().requires_grad_(False)
     model.compute_dtype = platform.dtype
-    choose_providers(platform.device, platform.dtype)
+    select_backends(platform.device, platform.dtype)
     return model

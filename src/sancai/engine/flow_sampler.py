@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_device, to_host
+from sancai.device.transfer import to_device, to_host
 from sancai.flow import guide, solve_stepwise, timesteps
-from sancai.model import Cache, Layout, Transformer
+from sancai.model import AttentionMetadata, Cache, Transformer
 from sancai.sequence import Block, PackedSequence, pack, raster_order
 
 
@@ -54,13 +54,13 @@ def denoise(
         raise AssertionError(f"{cache.batch} cache rows for {count} seeds; expected {count} or {2 * count}")
     blank = Block(latents=np.zeros(shape, np.float32), times=list(times), sigma=1.0)
     packed = pack([[[blank]]] * cache.batch, cache.cursors)
-    places, layout = packed.to(model.device), model.plan(packed, cache)
+    places, metadata = packed.to(model.device), model.attention_metadata(packed, cache)
     noise = torch.stack([_noise(seed, frames * rows * columns, channels) for seed in seeds])
 
     def predict(z: Tensor, sigma: float) -> Tensor:
         if not is_guided:
-            return _predict(model, places, cache, layout, z, sigma)
-        with_words, without = _predict(model, places, cache, layout, torch.cat([z, z]), sigma).chunk(2)
+            return _predict(model, places, cache, metadata, z, sigma)
+        with_words, without = _predict(model, places, cache, metadata, torch.cat([z, z]), sigma).chunk(2)
         guided = guide(with_words, without, settings.guidance if sigma >= settings.guided_above else 1.0)
         return guided if bound is None else guided.clamp(-bound, bound)
 
@@ -72,11 +72,11 @@ def denoise(
 
 
 def _predict(
-    model: Transformer, places: PackedSequence, cache: Cache, layout: Layout, z: Tensor, sigma: float
+    model: Transformer, places: PackedSequence, cache: Cache, metadata: AttentionMetadata, z: Tensor, sigma: float
 ) -> Tensor:
     """Return predicted clean latents (B, T, C)."""
     level = torch.full(z.shape[:2], sigma, dtype=torch.float32, device=z.device)
-    prediction = model(places.with_latents(z, level), cache, layout=layout).prediction
+    prediction = model(places.with_latents(z, level), cache, metadata=metadata).prediction
     if prediction is None:
         raise AssertionError("a pass over noisy blocks gave no prediction")
     return prediction

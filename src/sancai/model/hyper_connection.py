@@ -6,38 +6,21 @@ nearly doubly stochastic by Sinkhorn, mixes the streams.
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from sancai.model.config import ModelConfig
-from sancai.model.linear import RMSNorm
-from sancai.ops.site import Pending, SiteNoise, SiteWeights, site
-from sancai.ops.streams import HyperSettings, mix, project_streams, weigh
+from sancai.model.module import Module
+from sancai.ops.site import EnteredSite, Pending, SiteNoise, SiteWeights, site, site_head
+from sancai.ops.streams import HyperSettings
 
 
-@dataclass(frozen=True)
-class Entrance:
-    """What a sublayer begins with.
+class HyperConnection(Module):
+    """The coefficients of one site."""
 
-    streams: (B, T, N, D).  normed, read: its input (B, T, D) without and with the noise level.
-    post, comb: how its output will go into the streams, as `Pending` takes them.
-    """
-
-    streams: Tensor
-    normed: Tensor
-    read: Tensor
-    post: Tensor
-    comb: Tensor
-
-    def pending(self, output: Tensor) -> Pending:
-        """Return the sublayer's output (B, T, D) as what the next site mixes in."""
-        return Pending(output, self.post, self.comb)
-
-
-class HyperConnection(nn.Module):
-    """One site: `enter` before the sublayer, `expand` after it."""
+    fp32 = ("fn", "base", "scale")
+    compiled = ("enter",)
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -47,7 +30,7 @@ class HyperConnection(nn.Module):
         self.base = nn.Parameter(torch.empty((2 + n) * n, dtype=torch.float32))
         self.scale = nn.Parameter(torch.empty(3, dtype=torch.float32))
 
-    def reset(self, std: float) -> None:
+    def reset_parameters(self, std: float, seed: int) -> None:
         """Start near a plain residual: averaging collapse, unit spread, near-identity mixing."""
         n = self.n
         nn.init.normal_(self.fn, std=std)
@@ -58,40 +41,36 @@ class HyperConnection(nn.Module):
             near = torch.eye(n, device=self.base.device, dtype=self.base.dtype)
             self.base[2 * n :] = (8 * near - 4).flatten()
 
-    def enter(self, streams: Tensor, pending: Pending | None, norm: RMSNorm, noise: SiteNoise | None) -> Entrance:
-        """Return the sublayer's input, and the streams (B, T, N, D) with what the sublayer before gave mixed in.
+    def enter(self, streams: Tensor, pending: Pending | None, norm: Tensor, noise: SiteNoise | None) -> EnteredSite:
+        """Mix in what is pending, collapse the streams (B, T, N, D) and normalise; see `ops.site.site`.
 
-        noise: the noise level's way in; None for text.
+        Args:
+            norm: (D,), the norm's weight.
+            noise: the conditioning by the noise level; None for text.
         """
-        weights = SiteWeights(self.fn, self.base, self.scale, norm.weight)
-        mixed, normed, read, post, comb = site(streams, pending, weights, noise, self.settings)
-        whole = streams if mixed is None else mixed
-        return Entrance(whole, normed, normed if read is None else read, post, comb)
-
-    @staticmethod
-    def expand(streams: Tensor, output: Tensor, post: Tensor, comb: Tensor) -> Tensor:
-        """Return the new streams: post_k · output + Σ_j comb_jk · stream_j."""
-        return mix(comb, streams, post, output)
+        return site(streams, pending, SiteWeights(self.fn, self.base, self.scale, norm), noise, self.settings)
 
 
-class HyperHead(nn.Module):
+class HyperHead(Module):
     """Collapse the streams once, at the end."""
+
+    fp32 = ("fn", "base", "scale")
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        n, self.eps, self.hc_eps = config.hc_mult, config.rms_norm_eps, config.hc_eps
+        n = config.hc_mult
+        self.settings = HyperSettings(config.hc_sinkhorn_iters, config.hc_eps, config.rms_norm_eps)
         self.fn = nn.Parameter(torch.empty(n, n * config.hidden_size, dtype=torch.float32))
         self.base = nn.Parameter(torch.empty(n, dtype=torch.float32))
         self.scale = nn.Parameter(torch.empty(1, dtype=torch.float32))
 
-    def reset(self, std: float) -> None:
+    def reset_parameters(self, std: float, seed: int) -> None:
         """Start as an average of the streams."""
         nn.init.normal_(self.fn, std=std)
         nn.init.constant_(self.scale, 0.01)
         count = self.base.numel()
         nn.init.constant_(self.base, -math.log(count - 1) if count > 1 else 4.0)
 
-    def forward(self, streams: Tensor) -> Tensor:
-        """Return (..., D) of streams (..., N, D)."""
-        logits = project_streams(streams, self.fn, self.eps) * self.scale + self.base[:, None, None]
-        return weigh(logits.sigmoid() + self.hc_eps, streams)
+    def forward(self, streams: Tensor, pending: Pending | None, norm: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Return the mixed streams (B, T, N, D), None if nothing was pending, and final hidden states (B, T, D)."""
+        return site_head(streams, pending, SiteWeights(self.fn, self.base, self.scale, norm), self.settings)

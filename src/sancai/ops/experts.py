@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sancai.ops.dispatch import operator
 from sancai.ops.grouped_matmul import group_rows
 from sancai.ops.quantisation import PackedStack
-from sancai.ops.roles import role
 from sancai.ops.swiglu import swiglu
-from sancai.ops.trial import Case, Draw
+from sancai.ops.verification import SampleInput, SampleTensors
 
 
 class ExpertWeights(NamedTuple):
@@ -22,24 +22,28 @@ class ExpertWeights(NamedTuple):
     w2: Tensor
 
 
-def _cases(draw: Draw) -> list[Case]:
+def _samples(make: SampleTensors) -> list[SampleInput]:
     """Return calls of experts(x, chosen, weights, routed, shared, limit)."""
 
-    def case(name: str, tokens: int, count: int, top_k: int, dim: int, inter: int, limit: float = 10.0) -> Case:
+    def sample(
+        name: str, tokens: int, count: int, top_k: int, dim: int, inter: int, limit: float = 10.0
+    ) -> SampleInput:
         def networks(*stack: int) -> ExpertWeights:
-            inner = (draw.wide(*stack, inter, dim, scale=dim**-0.5) for _ in range(2))
-            return ExpertWeights(*inner, draw.wide(*stack, dim, inter, scale=inter**-0.5))
+            inner = (make.fp32(*stack, inter, dim, scale=dim**-0.5) for _ in range(2))
+            return ExpertWeights(*inner, make.fp32(*stack, dim, inter, scale=inter**-0.5))
 
-        chosen = torch.cat([draw.integers(tokens, 1, below=count - top_k + 1) + i for i in range(top_k)], -1)
-        arguments = draw.normal(tokens, dim), chosen, draw.wide(tokens, top_k), networks(count), networks(), limit
-        return Case(name, arguments, (0, 2, 3, 4, 5, 6, 7, 8))
+        chosen = torch.cat([make.integers(tokens, 1, below=count - top_k + 1) + i for i in range(top_k)], -1)
+        arguments = make.normal(tokens, dim), chosen, make.fp32(tokens, top_k), networks(count), networks(), limit
+        return SampleInput(name, arguments, (0, 2, 3, 4, 5, 6, 7, 8))
 
-    if draw.is_large:
-        return [case("one layer", 1280, 6, 2, 256, 192) if draw.is_on_host else case("one layer", 4096, 64, 6, 2048, 1024)]
-    return [case("few tokens", 5, 4, 2, 24, 20), case("clipped", 70, 5, 1, 40, 24, limit=1.0)]
+    if make.benchmark:
+        return [
+            sample("one layer", 1280, 6, 2, 256, 192) if make.on_host else sample("one layer", 4096, 64, 6, 2048, 1024)
+        ]
+    return [sample("few tokens", 5, 4, 2, 24, 20), sample("clipped", 70, 5, 1, 40, 24, limit=1.0)]
 
 
-@role("experts", _cases)
+@operator("experts", _samples)
 def experts(
     x: Tensor, chosen: Tensor, weights: Tensor, routed: ExpertWeights, shared: ExpertWeights, limit: float
 ) -> Tensor:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sancai.ops.roles import role
-from sancai.ops.trial import Case, Draw
+from sancai.ops.dispatch import operator
+from sancai.ops.verification import SampleInput, SampleTensors
 
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)
 """Coefficients of Newton-Schulz that reach the neighbourhood of one fastest."""
@@ -30,20 +30,20 @@ class MuonRates:
     follow: float = 0.0
 
 
-def _cases(draw: Draw) -> list[Case]:
+def _samples(make: SampleTensors) -> list[SampleInput]:
     """Return calls of muon_step(parameters, gradients, momenta, averages, rates)."""
-    shapes = [(36, 192, 256), (256, 128)] if draw.is_large else [(2, 24, 40), (40, 24), (17, 35)]
+    shapes = [(36, 192, 256), (256, 128)] if make.benchmark else [(2, 24, 40), (40, 24), (17, 35)]
 
-    def case(name: str, has_averages: bool) -> Case:
-        gradients, momenta, averages = ([draw.wide(*s) for s in shapes] for _ in range(3))
+    def sample(name: str, has_averages: bool) -> SampleInput:
+        gradients, momenta, averages = ([make.fp32(*s) for s in shapes] for _ in range(3))
         rates = MuonRates(1e-1, 0.05, 0.95, 0.18, 5, 0.3)
         arguments = [g * 0 for g in gradients], gradients, momenta, averages if has_averages else None, rates
-        return Case(name, arguments, tolerance=ROUGH)
+        return SampleInput(name, arguments, tolerance=ROUGH)
 
-    return [case("with averages", True), case("without", False)]
+    return [sample("with averages", True), sample("without", False)]
 
 
-@role("muon_step", _cases)
+@operator("muon_step", _samples)
 def muon_step(
     parameters: list[Tensor],
     gradients: list[Tensor],

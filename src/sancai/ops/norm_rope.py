@@ -2,27 +2,33 @@
 
 from torch import Tensor
 
+from sancai.ops.dispatch import operator
 from sancai.ops.norm import rms_norm
-from sancai.ops.roles import role
 from sancai.ops.rope import rotate
-from sancai.ops.trial import Case, Draw
+from sancai.ops.verification import SampleInput, SampleTensors
 
 
-def _cases(draw: Draw) -> list[Case]:
+def _samples(make: SampleTensors) -> list[SampleInput]:
     """Return calls of norm_rope(x, weight, cos, sin, eps)."""
 
-    def case(name: str, shape: tuple[int, ...], pairs: int, is_weighed: bool) -> Case:
-        angle = draw.wide(*shape[:2], *([1] * (len(shape) - 3)), pairs, scale=3.0)
-        weight = draw.wide(shape[-1]) if is_weighed else None
-        return Case(name, (draw.normal(*shape), weight, angle.cos(), angle.sin(), 1e-6), (0, 1) if is_weighed else (0,))
+    def sample(name: str, shape: tuple[int, ...], pairs: int, is_weighed: bool) -> SampleInput:
+        angle = make.fp32(*shape[:2], *([1] * (len(shape) - 3)), pairs, scale=3.0)
+        weight = make.fp32(shape[-1]) if is_weighed else None
+        return SampleInput(
+            name, (make.normal(*shape), weight, angle.cos(), angle.sin(), 1e-6), (0, 1) if is_weighed else (0,)
+        )
 
-    if draw.is_large:
-        shape, pairs = ((20, 64, 4, 128), 32) if draw.is_on_host else ((1, 4096, 64, 512), 32)
-        return [case("queries", shape, pairs, False)]
-    return [case("queries", (2, 5, 3, 24), 8, False), case("keys", (2, 5, 40), 4, True), case("all", (1, 3, 8), 4, True)]
+    if make.benchmark:
+        shape, pairs = ((20, 64, 4, 128), 32) if make.on_host else ((1, 4096, 64, 512), 32)
+        return [sample("queries", shape, pairs, False)]
+    return [
+        sample("queries", (2, 5, 3, 24), 8, False),
+        sample("keys", (2, 5, 40), 4, True),
+        sample("all", (1, 3, 8), 4, True),
+    ]
 
 
-@role("norm_rope", _cases, is_fusible=True)
+@operator("norm_rope", _samples, prefer_compiled=True)
 def norm_rope(x: Tensor, weight: Tensor | None, cos: Tensor, sin: Tensor, eps: float) -> Tensor:
     """Return `rotate(rms_norm(x, weight, eps), cos, sin)`.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sancai.data.characters.samples import Sampler
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.flow import corrupt, sample_sigma
 from sancai.model import has_next
 from sancai.sequence import PackedSequence, pack
@@ -88,7 +88,7 @@ def prepare(task: str, packed: PackedSequence, amount: float, generator: torch.G
     if packed.visual is None or packed.latents is None or packed.visual.shape[1] == packed.num_committed:
         return Batch(task, packed, None, None, None, targets, learn)
     split = packed.num_committed
-    copy = packed.visual.copy[:, split:].long()
+    copy = packed.visual.copy_id[:, split:].long()
     levels = _levels(copy, amount, generator)
     clean = packed.latents[:, split:]
     noise = torch.randn(clean.shape, generator=generator, device="cpu", dtype=torch.float32)

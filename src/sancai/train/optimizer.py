@@ -13,17 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from sancai.device import collectives
-from sancai.device.host import to_device
-from sancai.device.sharding import beside, is_sharded, own, own_rows, whole, whole_matrices
+from sancai.device.sharding import distribute_like, full_matrices, full_tensor, is_sharded, local_rows, to_local
+from sancai.device.transfer import to_device
+from sancai.model import muon_parameters
 from sancai.ops.adamw import fused_adamw
 from sancai.ops.muon import MuonRates, look_ahead, muon_step, orthogonalise
 
 RMS = 0.18
-ADAMW_WORDS = (
-    "embed", "head", "norm", ".gate.weight", "hc_", "ape", "attn_sink", "table", "shift", "noise", "conv",
-    "stream_scale", "place",
-)  # fmt: skip
-"""Parameters whose name holds one of these stay with AdamW."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +52,9 @@ class Optimizer:
     def __init__(self, model: nn.Module, config: OptimizerConfig) -> None:
         self.config = config
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-        self.matrices = {n: p for n, p in named if is_matrix(n, p)}
-        self.others = {n: p for n, p in named if not is_matrix(n, p)}
+        muon = muon_parameters(model)
+        self.matrices = {n: p for n, p in named if n in muon}
+        self.others = {n: p for n, p in named if n not in muon}
         self.momentum = {n: torch.zeros_like(p) for n, p in self.matrices.items()}
         decayed = [p for p in self.others.values() if p.dim() >= 2]
         plain = [p for p in self.others.values() if p.dim() < 2]
@@ -72,15 +69,15 @@ class Optimizer:
     def gather(self) -> None:
         """Add up the gradients of all ranks, by one collective; those of sharded weights are added up already."""
         everything = (*self.matrices.values(), *self.others.values())
-        if collectives.world() > 1 and not any(map(is_sharded, everything)):
+        if collectives.world_size() > 1 and not any(map(is_sharded, everything)):
             grads = [p.grad for p in everything if p.grad is not None]
-            torch._foreach_copy_(grads, collectives.all_reduced(grads))
+            torch._foreach_copy_(grads, collectives.all_reduce_coalesced(grads))
 
     def clip(self) -> Tensor:
         """Clip all gradients together; return their norm before that, a scalar on the device."""
         everything = [*self.matrices.values(), *self.others.values()]
         norm = nn.utils.clip_grad_norm_(everything, self.config.clip, foreach=True)
-        return to_device(whole(norm), everything[0].device)  # without any gradient it is a zero on the host
+        return to_device(full_tensor(norm), everything[0].device)  # without any gradient it is a zero on the host
 
     def step(self, scale: float, follow: Follow | None = None) -> set[str]:
         """Update all parameters with rates times `scale`, and drop their gradients.
@@ -110,7 +107,9 @@ class Optimizer:
             return set()
         if names:
             c, matrices = self.config, [self.matrices[n] for n in names]
-            rates = MuonRates(lr, c.weight_decay, c.momentum, RMS, c.newton_schulz_steps, follow.share if follow else 0.0)
+            rates = MuonRates(
+                lr, c.weight_decay, c.momentum, RMS, c.newton_schulz_steps, follow.share if follow else 0.0
+            )
             averages = [follow.averages[n] for n in names] if follow else None
             gradients = [p.grad for p in matrices if p.grad is not None]
             muon_step(matrices, gradients, [self.momentum[n] for n in names], averages, rates)
@@ -119,16 +118,16 @@ class Optimizer:
     def _step_shards(self, names: list[str], lr: float) -> None:
         """Update this rank's part of all matrices of one shape: its own experts, its rows of a whole matrix."""
         kept: list[Tensor] = [self.matrices[n] for n in names]
-        parameters = [own(p) for p in kept]
-        grads = [own(p.grad) for p in kept if p.grad is not None]
-        looked = look_ahead(grads, [own(self.momentum[n]) for n in names], self.config.momentum)
+        parameters = [to_local(p) for p in kept]
+        grads = [to_local(p.grad) for p in kept if p.grad is not None]
+        looked = look_ahead(grads, [to_local(self.momentum[n]) for n in names], self.config.momentum)
         rows, columns = kept[0].shape[-2:]
-        seen = whole_matrices([g.to(torch.bfloat16) for g in looked], kept)
+        seen = full_matrices([g.to(torch.bfloat16) for g in looked], kept)
         update = orthogonalise(torch.cat(seen), self.config.newton_schulz_steps)
         torch._foreach_mul_(parameters, 1 - lr * self.config.weight_decay)
         parts = update.split([len(g) for g in seen])
         for parameter, part, like in zip(parameters, parts, kept, strict=True):
-            mine = own_rows(part[0], like) if like.dim() == 2 else part
+            mine = local_rows(part[0], like) if like.dim() == 2 else part
             parameter.sub_(mine.view_as(parameter), alpha=lr * RMS * max(rows, columns) ** 0.5)
 
     def state_dict(self) -> dict[str, Any]:
@@ -138,7 +137,7 @@ class Optimizer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`'s output, which may lie on the host."""
         for name, tensor in state["momentum"].items():
-            own(self.momentum[name]).copy_(own(beside(tensor, self.momentum[name])))
+            to_local(self.momentum[name]).copy_(to_local(distribute_like(tensor, self.momentum[name])))
         ordered = [p for group in self.adamw.param_groups for p in group["params"]]
         moved = {i: _beside(ordered[i], facts) for i, facts in state["adamw"]["state"].items()}
         self.adamw.load_state_dict(state["adamw"] | {"state": moved})
@@ -146,7 +145,7 @@ class Optimizer:
 
 def _beside(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
     """Return AdamW's averages of a parameter as it is kept; the count of steps stays on the host."""
-    return {n: v if n == "step" else beside(v, parameter) for n, v in facts.items()}
+    return {n: v if n == "step" else distribute_like(v, parameter) for n, v in facts.items()}
 
 
 class AdamW(torch.optim.AdamW):
@@ -158,11 +157,13 @@ class AdamW(torch.optim.AdamW):
         for group in self.param_groups:
             learning = [p for p in group["params"] if p.grad is not None]
             states = [self._state_of(p) for p in learning]
-            means, squares = ([own(s[n]) for s in states] for n in ("exp_avg", "exp_avg_sq"))
+            means, squares = ([to_local(s[n]) for s in states] for n in ("exp_avg", "exp_avg_sq"))
             steps = [s["step"] for s in states]
             rates = group["lr"], *group["betas"], group["eps"], group["weight_decay"]
             if learning:
-                fused_adamw([own(p) for p in learning], [own(p.grad) for p in learning], means, squares, steps, rates)
+                fused_adamw(
+                    [to_local(p) for p in learning], [to_local(p.grad) for p in learning], means, squares, steps, rates
+                )
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         """Return a parameter's state, made at its first update."""
@@ -171,11 +172,6 @@ class AdamW(torch.optim.AdamW):
             state["step"] = torch.zeros((), device="cpu", dtype=torch.float32)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         return state
-
-
-def is_matrix(name: str, parameter: Tensor) -> bool:
-    """Return whether Muon updates this parameter."""
-    return parameter.dim() >= 2 and not any(word in name for word in ADAMW_WORDS)
 
 
 def _by_shape(matrices: dict[str, nn.Parameter], names: list[str]) -> Iterable[list[str]]:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import torch
 
-from sancai.ops.roles import Kernel, Provider
+from sancai.ops.dispatch import Backend, Kernel
 
 LIBRARY = "sancai_native"
 NAME = "native"
 
 
-def missing(device: torch.device) -> str | None:
+def unavailable_reason(device: torch.device) -> str | None:
     """Return why the library cannot play on a device."""
     if device.type != "cpu":
         return "the native kernels are for CPUs"
@@ -33,18 +33,19 @@ def _load(module: str, name: str) -> Kernel:
     return getattr(importlib.import_module(f"sancai.ops.backends.{module}"), name)
 
 
-def _provider(role: str, module: str, name: str) -> Provider:
+def _backend(operator: str, module: str, name: str) -> Backend:
     load: Callable[[], Kernel] = functools.partial(_load, module, name)
-    return Provider(role, NAME, missing, load, version)
+    return Backend(operator, NAME, unavailable_reason, load, version)
 
 
-PROVIDERS = (
-    _provider("hyper_site", "native_site", "SITE"),
-    _provider("rms_norm", "native_rows", "RMS_NORM"),
-    _provider("rope", "native_rows", "ROPE"),
-    _provider("norm_rope", "native_rows", "NORM_ROPE"),
-    _provider("attention", "native_attention", "ATTENTION"),
-    _provider("experts", "native_experts", "EXPERTS"),
-    _provider("muon_step", "native_optimizer", "MUON_STEP"),
-    _provider("fused_adamw", "native_optimizer", "FUSED_ADAMW"),
+BACKENDS = (
+    _backend("hyper_site", "native_site", "SITE"),
+    _backend("hyper_head", "native_site", "HEAD"),
+    _backend("rms_norm", "native_rows", "RMS_NORM"),
+    _backend("rope", "native_rows", "ROPE"),
+    _backend("norm_rope", "native_rows", "NORM_ROPE"),
+    _backend("attention", "native_attention", "ATTENTION"),
+    _backend("experts", "native_experts", "EXPERTS"),
+    _backend("muon_step", "native_optimizer", "MUON_STEP"),
+    _backend("fused_adamw", "native_optimizer", "FUSED_ADAMW"),
 )

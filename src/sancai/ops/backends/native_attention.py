@@ -6,14 +6,14 @@ import sancai_native
 import torch
 from torch import Tensor
 
-from sancai.ops.roles import Kernel
+from sancai.ops.dispatch import Kernel
 
 FORMATS = (torch.float32, torch.bfloat16)
 MOST_BYTES = 1 << 30
 """Largest weights (B, T, H, S) that are kept; PyTorch's kernel, which keeps none, takes over beyond."""
 
 
-def _covers(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> bool:
+def _supports(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> bool:
     weights = query.shape[:3].numel() * keys.shape[1] * query.element_size()
     same = query.dtype == keys.dtype and sink.dtype == torch.float32
     return query.dtype in FORMATS and same and 0 < weights <= MOST_BYTES
@@ -28,9 +28,7 @@ def _forward(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> tuple[T
     return torch.bmm(weights.flatten(1, 2), keys).view(query.shape), (weights, sink_weights)
 
 
-def _backward(
-    args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]
-) -> tuple[Any, ...]:
+def _backward(args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
     query, keys, _, sink = args
     weights, sink_weights = kept
     assert gradients[0] is not None
@@ -45,4 +43,4 @@ def _backward(
     return torch.bmm(flat, keys).view(query.shape), to_keys, None, to_sink
 
 
-ATTENTION = Kernel(_forward, _backward, _covers)
+ATTENTION = Kernel(_forward, _backward, _supports)

@@ -12,8 +12,8 @@ import sancai_native
 import torch
 from torch import Tensor
 
+from sancai.ops.dispatch import Kernel
 from sancai.ops.experts import ExpertWeights
-from sancai.ops.roles import Kernel
 
 FORMATS = (torch.float32, torch.bfloat16)
 FEWEST_TOKENS = 32
@@ -24,7 +24,7 @@ STEPS = 16
 
 @dataclass(frozen=True)
 class _Sorted:
-    """Rows by expert: slots (R,) name their pairs, places (T, k) the row of each pair, first (E + 1) where experts begin."""
+    """Rows by expert: slots (R,) name their pairs, places (T, k) the row of each pair, first is where experts begin."""
 
     slots: Tensor
     places: Tensor
@@ -37,7 +37,7 @@ class _Sorted:
                 yield number, slice(begin, end)
 
 
-def _covers(
+def _supports(
     x: Tensor, chosen: Tensor, weights: Tensor, routed: ExpertWeights, shared: ExpertWeights, limit: float
 ) -> bool:
     formats = x.dtype in FORMATS and weights.dtype == torch.float32 and chosen.dtype == torch.int64
@@ -71,7 +71,9 @@ def _parted(to_both: Tensor, to_out: Tensor, networks: ExpertWeights) -> tuple[T
     """Undo `_joined` for gradients."""
     one, other = to_both.unflatten(-2, (2, -1)).unbind(-3)
     w1, w3, w2 = networks
-    made = tuple(g.to(w.dtype, memory_format=torch.contiguous_format) for g, w in zip((one, other, to_out), (w1, w3, w2)))
+    made = tuple(
+        g.to(w.dtype, memory_format=torch.contiguous_format) for g, w in zip((one, other, to_out), (w1, w3, w2))
+    )
     return made  # type: ignore[return-value]
 
 
@@ -100,16 +102,18 @@ def _forward(
     return y, (rows.slots, rows.places, first, gathered, gate_up, own_gate_up, both, out, own_both, own_out)
 
 
-def _backward(
-    args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]
-) -> tuple[Any, ...]:
+def _backward(args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
     x, chosen, weights, routed, shared, limit = args
     rows = _restored(*kept[:3])
     gathered, gate_up, own_gate_up, both, out, own_both, own_out = kept[3:]
     assert gradients[0] is not None
     x, weights, given = x.contiguous(), weights.contiguous(), gradients[0].contiguous()
 
-    to_own_active, own_active, to_own = given @ own_out, x.new_empty(len(x), own_out.shape[1]), torch.empty_like(own_gate_up)
+    to_own_active, own_active, to_own = (
+        given @ own_out,
+        x.new_empty(len(x), own_out.shape[1]),
+        torch.empty_like(own_gate_up),
+    )
     sancai_native.swiglu_backward(own_gate_up, None, None, limit, own_active, to_own_active, to_own, None)
     to_shared = _parted(to_own.T @ x, given.T @ own_active, shared)
     to_x = to_own @ own_both
@@ -130,4 +134,4 @@ def _backward(
     return to_x, None, to_weights, *_parted(to_both, to_out, routed), *to_shared, None
 
 
-EXPERTS = Kernel(_forward, _backward, _covers)
+EXPERTS = Kernel(_forward, _backward, _supports)

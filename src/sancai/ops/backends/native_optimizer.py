@@ -5,15 +5,15 @@ import torch
 from torch import Tensor
 
 from sancai.ops.adamw import Rates
+from sancai.ops.dispatch import Kernel
 from sancai.ops.muon import POLYNOMIAL, MuonRates
-from sancai.ops.roles import Kernel
 
 
 def _are_plain(*lists: list[Tensor]) -> bool:
     return all(t.dtype == torch.float32 and t.is_contiguous() for tensors in lists for t in tensors)
 
 
-def _muon_covers(
+def _muon_supports(
     parameters: list[Tensor],
     gradients: list[Tensor],
     momenta: list[Tensor],
@@ -37,7 +37,7 @@ def _muon(
     return parameters, momenta, averages or []
 
 
-def _adamw_covers(
+def _adamw_supports(
     parameters: list[Tensor],
     gradients: list[Tensor],
     means: list[Tensor],
@@ -63,5 +63,5 @@ def _adamw(
     return parameters, means, squares
 
 
-MUON_STEP = Kernel(_muon, covers=_muon_covers)
-FUSED_ADAMW = Kernel(_adamw, covers=_adamw_covers)
+MUON_STEP = Kernel(_muon, supports=_muon_supports)
+FUSED_ADAMW = Kernel(_adamw, supports=_adamw_supports)

@@ -6,7 +6,7 @@ import sancai_native
 import torch
 from torch import Tensor
 
-from sancai.ops.roles import Kernel
+from sancai.ops.dispatch import Kernel
 
 Arguments = tuple[Any, ...]
 FORMATS = (torch.float32, torch.bfloat16)
@@ -22,16 +22,16 @@ def _is_table(x: Tensor, cos: Tensor, sin: Tensor) -> bool:
     )  # fmt: skip
 
 
-def _covers_norm(x: Tensor, weight: Tensor | None, eps: float) -> bool:
+def _supports_norm(x: Tensor, weight: Tensor | None, eps: float) -> bool:
     return x.dtype in FORMATS and x.numel() > 0 and (weight is None or weight.dtype == torch.float32)
 
 
-def _covers_rope(x: Tensor, cos: Tensor, sin: Tensor) -> bool:
+def _supports_rope(x: Tensor, cos: Tensor, sin: Tensor) -> bool:
     return x.dtype in FORMATS and x.numel() > 0 and _is_table(x, cos, sin)
 
 
-def _covers_both(x: Tensor, weight: Tensor | None, cos: Tensor, sin: Tensor, eps: float) -> bool:
-    return _covers_norm(x, weight, eps) and _is_table(x, cos, sin)
+def _supports_both(x: Tensor, weight: Tensor | None, cos: Tensor, sin: Tensor, eps: float) -> bool:
+    return _supports_norm(x, weight, eps) and _is_table(x, cos, sin)
 
 
 def _norm_rope(
@@ -86,10 +86,10 @@ def _rope_backward(args: Arguments, kept: tuple[Tensor, ...], gradients: tuple[T
 
 
 def _present(gradient: Tensor | None) -> Tensor:
-    assert gradient is not None, "a role with one output is only asked for gradients where it has one"
+    assert gradient is not None, "an operator with one output is only asked for gradients where it has one"
     return gradient.contiguous()
 
 
-RMS_NORM = Kernel(_norm, _norm_backward, _covers_norm)
-ROPE = Kernel(_rope, _rope_backward, _covers_rope)
-NORM_ROPE = Kernel(_norm_rope, _norm_rope_backward, _covers_both)
+RMS_NORM = Kernel(_norm, _norm_backward, _supports_norm)
+ROPE = Kernel(_rope, _rope_backward, _supports_rope)
+NORM_ROPE = Kernel(_norm_rope, _norm_rope_backward, _supports_both)

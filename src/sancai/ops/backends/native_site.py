@@ -1,29 +1,41 @@
 """Hyper-connection sites: every token's streams are read once forward and once backward."""
 
+import functools
+from dataclasses import replace
 from typing import Any
 
 import sancai_native
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.roles import Kernel
-from sancai.ops.site import Entered, Pending, SiteNoise, SiteWeights
+from sancai.ops.dispatch import Kernel
+from sancai.ops.site import EnteredSite, Frames, Pending, SiteNoise, SiteWeights
 from sancai.ops.streams import HyperSettings
 
 FORMATS = (torch.float32, torch.bfloat16)
 MOST_ITERATIONS = 32
 
 
-def _covers(
+def _supports(
     streams: Tensor, pending: Pending | None, weights: SiteWeights, noise: SiteNoise | None, settings: HyperSettings
 ) -> bool:
     formats = all(w.dtype == torch.float32 for w in weights) and streams.dtype in FORMATS
     same = pending is None or pending.output.dtype == streams.dtype
-    level = noise is None or (noise.shift.dtype, noise.modulation.dtype) == (torch.float32, streams.dtype)
+    level = noise is None or (noise.logit_shift.dtype, noise.modulation.dtype) == (torch.float32, streams.dtype)
     return (
         formats and same and level and streams.shape[2] in (2, 4) and 1 <= settings.iterations <= MOST_ITERATIONS
         and streams.numel() > 0
     )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def _frame_of_token(frames: Frames, batch: int) -> Tensor:
+    """Return the frame of every token (B·T,), int32, counted through all rows."""
+    each = torch.tensor([tokens for count, tokens in frames for _ in range(count)], dtype=torch.int64, device="cpu")
+    one = torch.arange(len(each), dtype=torch.int32, device="cpu").repeat_interleave(each)
+    rows = torch.arange(batch, dtype=torch.int32, device="cpu") * len(each)
+    return (rows[:, None] + one).flatten()
 
 
 def _described(
@@ -36,22 +48,22 @@ def _described(
     saved: Tensor,
 ) -> sancai_native.Site:
     """Return the site as the library takes it: tokens first, every token's coefficients side by side."""
-    output = post = comb = shift = modulation = None
+    output = post = comb = shift = modulation = frame = None
     if pending is not None:
         output = pending.output.contiguous()
         post, comb = pending.post.movedim(0, -1).contiguous(), pending.comb.permute(2, 3, 0, 1).contiguous()
     if noise is not None:
-        shift, modulation = noise.shift.contiguous(), noise.modulation.contiguous()
-    frame_tokens = 1 if noise is None else noise.frame_tokens
+        shift, modulation = noise.logit_shift.contiguous(), noise.modulation.contiguous()
+        frame = _frame_of_token(noise.frames, len(streams))
     return sancai_native.Site(
-        streams, output, post, comb, mixed, *(w.contiguous() for w in weights), shift, modulation, saved,
-        frame_tokens, settings.iterations, settings.eps, settings.hc_eps,
+        streams, output, post, comb, mixed, *(w.contiguous() for w in weights), shift, modulation, frame, saved,
+        settings.iterations, settings.eps, settings.hc_eps,
     )  # fmt: skip
 
 
 def _forward(
     streams: Tensor, pending: Pending | None, weights: SiteWeights, noise: SiteNoise | None, settings: HyperSettings
-) -> tuple[Entered, tuple[Tensor, ...]]:
+) -> tuple[EnteredSite, tuple[Tensor, ...]]:
     streams = streams.contiguous()
     batch, length, n, dim = streams.shape
     mixed = None if pending is None else torch.empty_like(streams)
@@ -66,9 +78,7 @@ def _forward(
     return (mixed, normed, read, post.movedim(-1, 0), comb.permute(2, 3, 0, 1)), kept
 
 
-def _backward(
-    args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]
-) -> tuple[Any, ...]:
+def _backward(args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]) -> tuple[Any, ...]:
     streams, pending, weights, noise, settings = args
     streams, saved, mixed = streams.contiguous(), kept[0], kept[1] if len(kept) > 1 else None
     described = _described(streams, pending, weights, noise, settings, mixed, saved)
@@ -92,4 +102,41 @@ def _backward(
     return tokens[0], *to_pending, *summed, *to_noise, None
 
 
-SITE = Kernel(_forward, _backward, _covers, fills=False)
+# -- the head: a site whose last two coefficients nobody reads ---------------------------------------------------------
+
+
+def _head_supports(streams: Tensor, pending: Pending | None, weights: SiteWeights, settings: HyperSettings) -> bool:
+    return _supports(streams, pending, weights, None, _without_sinkhorn(settings))
+
+
+def _without_sinkhorn(settings: HyperSettings) -> HyperSettings:
+    return replace(settings, iterations=1)
+
+
+def _widened(weights: SiteWeights) -> SiteWeights:
+    """Return the head's weights as a site's: zeros for the coefficients that it does not have."""
+    n = len(weights.base)
+    rest = (2 + n) * n - n
+    fn, base = F.pad(weights.fn, (0, 0, 0, rest)), F.pad(weights.base, (0, rest))
+    return SiteWeights(fn, base, F.pad(weights.scale, (0, 2)), weights.norm)
+
+
+def _head_forward(
+    streams: Tensor, pending: Pending | None, weights: SiteWeights, settings: HyperSettings
+) -> tuple[tuple[Tensor | None, Tensor], tuple[Tensor, ...]]:
+    out, kept = _forward(streams, pending, _widened(weights), None, _without_sinkhorn(settings))
+    return (out[0], out[1]), kept
+
+
+def _head_backward(
+    args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[Tensor | None, ...]
+) -> tuple[Any, ...]:
+    streams, pending, weights, settings = args
+    arguments = streams, pending, _widened(weights), None, _without_sinkhorn(settings)
+    *found, to_fn, to_base, to_scale, to_norm, _, _ = _backward(arguments, kept, (*gradients, None, None, None))
+    n = len(weights.base)
+    return *found, to_fn[:n], to_base[:n], to_scale[:1], to_norm, None
+
+
+HEAD = Kernel(_head_forward, _head_backward, _head_supports, fills=False)
+SITE = Kernel(_forward, _backward, _supports, fills=False)

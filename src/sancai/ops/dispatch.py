@@ -11,7 +11,7 @@ process with one warning, and the reference answers.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -19,16 +19,16 @@ import torch
 from torch import Tensor
 
 from sancai.errors import first_line
-from sancai.ops.arguments import flattened, kinds_of, put_together
-from sancai.ops.trial import Cases
+from sancai.ops.arguments import Kinds, flattened, kinds_of, put_together
+from sancai.ops.verification import SampleFactory
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Place = tuple[str, torch.dtype]
+DispatchKey = tuple[str, torch.dtype]
 """Device type and dtype of the first tensor of a call."""
 
 
-def covers_all(*_: Any) -> bool:
+def supports_all(*_: Any) -> bool:
     """Say that a kernel takes every call."""
     return True
 
@@ -40,7 +40,7 @@ class Kernel:
     forward: takes the arguments of the role.  Without `backward` it returns what the role returns, and autograd sees
         through it.  With `backward` it returns (what the role returns, tensors to keep).
     backward: takes (arguments, kept tensors, gradients of the outputs), returns one gradient or None an argument.
-    covers: says whether it takes a call; the reference answers the others.  Looks at shapes, reads no tensor.
+    supports: says whether it takes a call; the reference answers the others.  Looks at shapes, reads no tensor.
     fills: zeros stand for the gradients of outputs that nothing reads; False leaves them None.
 
     A named tuple among the arguments is taken apart: `backward` returns a gradient for each of its fields in its place.
@@ -48,12 +48,12 @@ class Kernel:
 
     forward: Callable[..., Any]
     backward: Callable[[tuple[Any, ...], tuple[Tensor, ...], tuple[Tensor | None, ...]], tuple[Any, ...]] | None = None
-    covers: Callable[..., bool] = covers_all
+    supports: Callable[..., bool] = supports_all
     fills: bool = True
 
 
 @dataclass(frozen=True)
-class Provider:
+class Backend:
     """One library's kernel for one role.
 
     missing: says why it cannot play on a device, None if it can; imports nothing heavy.
@@ -61,43 +61,45 @@ class Provider:
     version: names the library's version, for the cache of choices.
     """
 
-    role: str
+    operator: str
     name: str
-    missing: Callable[[torch.device], str | None]
+    unavailable_reason: Callable[[torch.device], str | None]
     load: Callable[[], Kernel]
     version: Callable[[], str]
 
 
-class Role(Generic[P, R]):
+class Operator(Generic[P, R]):
     """One step of the model: its reference, small problems to try kernels on, and the kernels in use."""
 
-    def __init__(self, name: str, reference: Callable[P, R], cases: Cases, is_fusible: bool = False) -> None:
-        self.name, self.reference, self.cases, self.is_fusible = name, reference, cases, is_fusible
+    def __init__(
+        self, name: str, reference: Callable[P, R], samples: SampleFactory, prefer_compiled: bool = False
+    ) -> None:
+        self.name, self.reference, self.samples, self.prefer_compiled = name, reference, samples, prefer_compiled
         self.__doc__ = reference.__doc__
-        self.playing: dict[Place, tuple[str, Kernel]] = {}
-        self.dropped: dict[str, str] = {}
+        self.active: dict[DispatchKey, tuple[str, Kernel]] = {}
+        self.disabled: dict[str, str] = {}
         self._outside: Callable[..., Any] = self._play
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not self.playing:  # nothing but the reference, and nothing more for a compiler to see
+        if not self.active:  # nothing but the reference, and nothing more for a compiler to see
             return self.reference(*args, **kwargs)
         if not torch.compiler.is_compiling():
             return self._play(*args, **kwargs)
-        if self.is_fusible:
+        if self.prefer_compiled:
             return self.reference(*args, **kwargs)
         return self._outside(*args, **kwargs)
 
-    def use(self, name: str, kernel: Kernel, place: Place) -> None:
+    def enable(self, name: str, kernel: Kernel, place: DispatchKey) -> None:
         """Let a kernel answer the calls at one place.  A compiled caller runs it outside its graph."""
         self._outside = torch.compiler.disable(self._play)
-        self.playing[place] = name, kernel
+        self.active[place] = name, kernel
 
-    def drop(self, name: str, error: Exception) -> None:
+    def disable(self, name: str, error: Exception) -> None:
         """Take a provider out for the rest of the process and say so once."""
-        self.playing = {place: found for place, found in self.playing.items() if found[0] != name}
-        if name in self.dropped:
+        self.active = {place: found for place, found in self.active.items() if found[0] != name}
+        if name in self.disabled:
             return
-        self.dropped[name] = reason = f"raised {type(error).__name__}: {first_line(error)}"
+        self.disabled[name] = reason = f"raised {type(error).__name__}: {first_line(error)}"
         warnings.warn(
             f"the {name} kernel for {self.name} {reason}; the PyTorch reference takes over in this process",
             RuntimeWarning,
@@ -106,18 +108,20 @@ class Role(Generic[P, R]):
 
     def _play(self, *args: Any, **kwargs: Any) -> Any:
         """Answer with the kernel of this place; with the reference where there is none or it fails."""
-        found = self.playing.get(place_of(args[0])) if args and not kwargs else None
+        found = self.active.get(dispatch_key(args[0])) if args and not kwargs else None
         if found is not None:
             name, kernel = found
             try:
-                if kernel.covers(*args):
-                    return run(self, name, kernel, *args)
+                if kernel.supports(*args):
+                    return run_kernel(self, name, kernel, *args)
             except Exception as error:
-                self.drop(name, error)
+                self.disable(name, error)
         return self.reference(*args, **kwargs)
 
 
-def role(name: str, cases: Cases, *, is_fusible: bool = False) -> Callable[[Callable[P, R]], Role[P, R]]:
+def operator(
+    name: str, samples: SampleFactory, *, prefer_compiled: bool = False
+) -> Callable[[Callable[P, R]], Operator[P, R]]:
     """Make a role of its reference.
 
     cases: makes the problems that providers are tried on.
@@ -125,16 +129,16 @@ def role(name: str, cases: Cases, *, is_fusible: bool = False) -> Callable[[Call
         compiled code calls the reference.
     """
 
-    return lambda reference: Role(name, reference, cases, is_fusible)
+    return lambda reference: Operator(name, reference, samples, prefer_compiled)
 
 
-def place_of(first: Tensor | list[Tensor]) -> Place:
+def dispatch_key(first: Tensor | list[Tensor]) -> DispatchKey:
     """Return the device type and dtype of a call, told by its first argument."""
     tensor = first if isinstance(first, Tensor) else first[0]
     return tensor.device.type, tensor.dtype
 
 
-def run(owner: Role[..., Any], name: str, kernel: Kernel, *args: Any) -> Any:
+def run_kernel(owner: Operator[..., Any], name: str, kernel: Kernel, *args: Any) -> Any:
     """Run a kernel under autograd."""
     if kernel.backward is None:
         return kernel.forward(*args)
@@ -145,9 +149,7 @@ class _WithBackward(torch.autograd.Function):
     """A kernel that brings its own backward; where that raises, the reference is run again for its gradient."""
 
     @staticmethod
-    def forward(
-        ctx: Any, owner: Role[..., Any], name: str, kernel: Kernel, kinds: tuple[Any, ...], *leaves: Any
-    ) -> Any:
+    def forward(ctx: Any, owner: Operator[..., Any], name: str, kernel: Kernel, kinds: Kinds, *leaves: Any) -> Any:
         out, kept = kernel.forward(*put_together(leaves, kinds))
         ctx.owner, ctx.name, ctx.kernel, ctx.kinds, ctx.kept_count = owner, name, kernel, kinds, len(kept)
         ctx.places = [i for i, a in enumerate(leaves) if isinstance(a, Tensor)]
@@ -168,26 +170,23 @@ class _WithBackward(torch.autograd.Function):
         try:
             found = ctx.kernel.backward(put_together(leaves, ctx.kinds), saved[split:], gradients)
         except Exception as error:
-            ctx.owner.drop(ctx.name, error)
-            found = _reference_gradients(ctx.owner, leaves, ctx.kinds, ctx.needs_input_grad[4:], gradients)
+            ctx.owner.disable(ctx.name, error)
+            needed = ctx.needs_input_grad[4:]
+            free = [a.detach().requires_grad_() if need else a for a, need in zip(leaves, needed, strict=True)]
+            found = _reference_gradients(ctx.owner, free, ctx.kinds, gradients)
         return None, None, None, None, *found
 
 
 def _reference_gradients(
-    owner: Role[..., Any],
-    args: list[Any],
-    kinds: tuple[Any, ...],
-    needed: tuple[bool, ...],
-    gradients: tuple[Tensor | None, ...],
+    owner: Operator[..., Any], leaves: list[Any], kinds: Kinds, gradients: tuple[Tensor | None, ...]
 ) -> list[Tensor | None]:
-    """Return the gradients that the reference gives."""
+    """Return the gradients that the reference gives to those of its arguments that want one."""
+    needed = [isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves]
     with torch.enable_grad():
-        leaves = [a.detach().requires_grad_() if need else a for a, need in zip(args, needed, strict=True)]
         out = owner.reference(*put_together(leaves, kinds))
     outputs = out if isinstance(out, tuple) else (out,)
-    pairs = [
-        (o, g) for o, g in zip(outputs, gradients, strict=True) if o is not None and g is not None and o.requires_grad
-    ]
+    given = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o is not None and g is not None]
+    pairs = [(o, g) for o, g in given if o.requires_grad]
     wanted = [leaf for leaf, need in zip(leaves, needed, strict=True) if need]
     found = iter(torch.autograd.grad([o for o, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True))
     return [next(found) if need else None for need in needed]

@@ -108,7 +108,8 @@ class Transformer(Module):
             if wants_mtp and len(self.mtp):
                 mtp_hidden = self._predict_ahead(packed, streams, context)
         if self.visual is not None and packed.has_noisy:
-            prediction = self.visual.head(residual["visual"].columns(slice(packed.num_committed, None)), packed.frame)
+            noisy = residual["visual"].columns(slice(packed.num_committed, None))
+            prediction = self.visual.head(noisy, packed.frame, packed.partial)
         new_cache = None
         if use_cache:
             new_cache = commit(past, packed, metadata.raw, metadata.entries, caches, self.config)

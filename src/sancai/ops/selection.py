@@ -42,8 +42,8 @@ from sancai.ops.verification import SampleTensors, median_seconds, verify
 
 FILE = "kernels.json"
 OPERATORS: tuple[Operator[..., Any], ...] = (
-    rms_norm, rotate, norm_rope, attention, sparse_attention, indexer_topk, compress, hyper_pre, mix, site, site_head, sinkhorn, route,
-    experts, grouped_matmul, swiglu, quant_matmul, fused_adamw, muon_step,
+    rms_norm, rotate, norm_rope, attention, sparse_attention, indexer_topk, compress, hyper_pre, mix, sinkhorn, site,
+    site_head, route, experts, grouped_matmul, swiglu, quant_matmul, fused_adamw, muon_step,
 )  # fmt: skip
 SELECTIONS: dict[tuple[str, str, str], tuple[Operator[..., Any], Selection]] = {}
 """By role, device type and dtype: what this process has chosen."""

@@ -25,6 +25,8 @@ class LossConfig:
     """The same for clips, which hold more numbers that say the same."""
     least_text: int = 512
     """A step with fewer learnt text tokens weighs each as if it had so many: a handful would outweigh pictures."""
+    outer_share: float = 1.0
+    """Share of the outer patches (clear in most frames) that each noisy frame keeps, chosen at random; 1 keeps all."""
     bias_step: float = 2e-3
     """How fast routing biases follow the load."""
 

@@ -17,7 +17,11 @@ from sancai.train.batch import Batch, batches
 from sancai.train.config import TrainConfig
 from sancai.train.loss import Totals, loss_terms
 from sancai.train.optimizer import Follow, Optimizer
+from sancai.train.outer import OuterPatches, find_outer, leave_out
 
+OUTER_STEPS = 8
+"""Steps whose frames tell which patches are outer."""
+OUTER_STRIDE = 7919
 READING = ("look", "arithmetic", "talk")
 
 
@@ -38,6 +42,7 @@ class Stepper:
         self.optimizer = Optimizer(model, config.optimizer)
         self.average = {n: t.detach().clone() for n, t in model.state_dict().items()}
         self.moes = {m.name: m for m in model.modules() if isinstance(m, MoE)}
+        self.outer = self._find_outer()
         self.followed = [n for n, t in self.average.items() if t.is_floating_point()]
 
     def step(self, number: int) -> dict[str, float]:
@@ -54,7 +59,7 @@ class Stepper:
             CapacityError: the gradients are not finite.
             ConfigError: a batch has fewer rows than there are ranks.
         """
-        todo = list(batches(self.sampler, self.config, number))
+        todo = self._batches(number)
         totals = Totals(sum(b.noisy_weight for b in todo), sum(b.text_tokens for b in todo), len(todo))
         told: list[tuple[Batch, str]] = []
         values: list[Tensor] = []
@@ -80,6 +85,21 @@ class Stepper:
         report["effective_experts"] = min(experts, default=float("inf"))
         report["noisy_tokens"], report["text_tokens"] = sum(b.noisy_tokens for b in todo), totals.text
         return report
+
+    def _batches(self, number: int) -> list[Batch]:
+        """Return the batches of a step, without most of their outer patches where the settings say so."""
+        todo = list(batches(self.sampler, self.config, number))
+        if self.outer is None:
+            return todo
+        generator = torch.Generator().manual_seed(self.config.seed * OUTER_STRIDE + number)
+        return [leave_out(batch, self.outer, generator) for batch in todo]
+
+    def _find_outer(self) -> OuterPatches | None:
+        """Return the outer patches of the first steps' frames; None where none are left out."""
+        share = self.config.loss.outer_share
+        if share >= 1:
+            return None
+        return find_outer((b for n in range(OUTER_STEPS) for b in batches(self.sampler, self.config, n)), share)
 
     def _learn(self, batch: Batch, totals: Totals) -> tuple[dict[str, Tensor], AuxiliaryLosses]:
         """Add one batch's gradients; return its loss terms and routing statistics."""

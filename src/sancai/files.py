@@ -10,6 +10,9 @@ from collections.abc import Iterator
 CANNOT_WAIT = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 """What file systems answer that know no waiting."""
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""The disk is full, or its owner's share of it."""
+
 
 @contextlib.contextmanager
 def written_whole(path: pathlib.Path, *, shared: bool = False) -> Iterator[pathlib.Path]:
@@ -38,3 +41,14 @@ def _settle(path: pathlib.Path) -> None:
         except OSError as error:
             if error.errno not in CANNOT_WAIT:
                 raise
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it came from, says that no room is left on a disk."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return True
+        if "os error 28" in str(error):  # what libraries written in Rust say
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -13,7 +13,7 @@ import torch
 
 from recipes import nano
 from sancai.checkpoint import load_model, newest_state
-from sancai.commands import train as train_command
+from sancai.commands import interrupts
 from sancai.device import collectives
 from sancai.errors import CheckpointError, ConfigError
 from sancai.telemetry import read_metrics
@@ -52,7 +52,7 @@ def test_a_killed_run_resumes_to_the_same_losses(tmp_path: pathlib.Path, killed_
     run = start(short(), broken)
     run.save = lambda: None if run.step == killed_at else type(run).save(run)  # a kill leaves no last state
     with pytest.raises(Killed):
-        run.train(kill)
+        run.train([kill])
     start(short(), broken).train()
     assert losses(broken) == losses(whole)
     first, second = (load_model(folder / "model")[0].state_dict() for folder in (whole, broken))
@@ -76,9 +76,9 @@ def test_a_damaged_state_is_named(tmp_path: pathlib.Path) -> None:
 def test_frozen_text_leaves_the_text_half_bit_for_bit(tmp_path: pathlib.Path) -> None:
     model = dataclasses.replace(nano.model(), visual=dataclasses.replace(nano.model().visual, sharing="frozen_text"))
     run = start(short(steps=3, model=model), tmp_path)
-    before = {n: p.detach().clone() for n, p in run.stepper.model.named_parameters()}
+    before = {n: p.detach().clone() for n, p in run.trainer.model.named_parameters()}
     run.train()
-    after = dict(run.stepper.model.named_parameters())
+    after = dict(run.trainer.model.named_parameters())
     assert all(torch.equal(after[n], t) for n, t in before.items() if not n.startswith("visual."))
     assert any(not torch.equal(after[n], t) for n, t in before.items() if n.startswith("visual."))
 
@@ -105,20 +105,20 @@ def test_interrupting_the_command_saves_and_the_same_command_goes_on(tmp_path: p
 
 
 def test_a_signal_told_twice_is_one_and_a_later_one_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with train_command._interrupts() as stopped:
+    with interrupts.Interrupts() as stopped:
         assert not stopped()
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopped()
-        monkeypatch.setattr(train_command, "ONE_PRESS", -1.0)
+        monkeypatch.setattr(interrupts, "SAME_PRESS", -1.0)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_torchrun_may_repeat_a_signal_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
-    monkeypatch.setattr(train_command, "ONE_PRESS", -1.0)
-    with train_command._interrupts() as stopped:
+    monkeypatch.setattr(interrupts, "SAME_PRESS", -1.0)
+    with interrupts.Interrupts() as stopped:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopped()
@@ -165,4 +165,4 @@ def test_fewer_rows_than_ranks_are_refused(tmp_path: pathlib.Path, monkeypatch: 
     run = start(short(mixture={"image": Share(1)}), tmp_path)
     monkeypatch.setattr(collectives, "world", lambda: 2)
     with pytest.raises(ConfigError, match="image has 1 rows a step, fewer than 2 ranks"):
-        run.stepper.step(0)
+        run.trainer.step(0)

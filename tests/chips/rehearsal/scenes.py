@@ -27,8 +27,7 @@ import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recipes import nano
-from sancai.data.characters.packs import open_pack
-from sancai.data.characters.samples import Sampler, sample_texts
+from sancai.data import Dataset
 from sancai.device import collectives, sharding
 from sancai.device.platform import Platform, current, make_current
 from sancai.engine import Clip, Engine, Request
@@ -41,7 +40,7 @@ from sancai.ops.trial import Draw
 from sancai.sequence import Text, pack
 from sancai.tokenizer import Tokenizer
 from sancai.train.loop import Run
-from sancai.train.step import Stepper
+from sancai.train.trainer import Trainer
 
 CONFIG = dataclasses.replace(nano.pretrain(), dtype="bfloat16")
 STEPS = range(4)
@@ -80,7 +79,7 @@ class Stage:
     counting: Counting
     platform: Platform
     tokenizer: Tokenizer
-    sampler: Sampler
+    dataset: Dataset
 
     def model(self, config: ModelConfig = CONFIG.model) -> Transformer:
         """Return a fresh model on the device, in bf16."""
@@ -91,21 +90,21 @@ class Stage:
 
 def train(stage: Stage) -> None:
     """Take steps of the recipe: Muon and AdamW, all tasks, routing biases, the weights' average."""
-    stepper = Stepper(stage.model(), stage.sampler, CONFIG)
+    trainer = Trainer(stage.model(), stage.dataset, CONFIG)
     stage.counting.take()
     for number in STEPS:
-        stepper.step(number)
+        trainer.step(number)
 
 
 def again(stage: Stage) -> None:
     """Take one step twice, between them choosing other values for what is read back; launches must not change."""
-    stepper = Stepper(stage.model(), stage.sampler, CONFIG)
-    stepper.step(0)
+    trainer = Trainer(stage.model(), stage.dataset, CONFIG)
+    trainer.step(0)
     reports, taken = [], []
     for byte in (0, OTHER_BYTE):
         stage.counting.read_as(byte)
         stage.counting.take()
-        reports.append(stepper.step(3))
+        reports.append(trainer.step(3))
         taken.append(stage.counting.take())
     stage.counting.read_as(0)
     if reports[0] == reports[1]:
@@ -118,10 +117,10 @@ def again(stage: Stage) -> None:
 def keep(stage: Stage) -> None:
     """Train through the loop, write state and model, and go on from them."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(CONFIG, pathlib.Path(folder), Stepper(stage.model(), stage.sampler, CONFIG), stage.tokenizer)
+        run = Run(CONFIG, pathlib.Path(folder), Trainer(stage.model(), stage.dataset, CONFIG), stage.tokenizer)
         run.train(until=1)
-        run.stepper.model.load_state_dict(run.state()["weights"])
-        run.stepper.optimizer.load_state_dict(run.state()["optimizer"])
+        run.trainer.model.load_state_dict(run.state()["weights"])
+        run.trainer.optimizer.load_state_dict(run.state()["optimizer"])
 
 
 def long(stage: Stage) -> None:
@@ -164,9 +163,9 @@ def shard(stage: Stage) -> None:
     model = stage.model(dataclasses.replace(CONFIG.model, n_routed_experts=WORLD, visual=visual))
     with mock.patch.object(collectives, "_joined", True):
         sharding.shard(model, [m for m in model.modules() if isinstance(m, Experts)], stage.platform)
-        stepper = Stepper(model, stage.sampler, config)
+        trainer = Trainer(model, stage.dataset, config)
         stage.counting.take()
-        stepper.step(0)
+        trainer.step(0)
     dist.destroy_process_group()
 
 
@@ -276,9 +275,8 @@ def _is_away(tensor: torch.Tensor) -> bool:
 
 
 def _stage() -> Stage:
-    library = open_pack(CONFIG.pack)
-    tokenizer = Tokenizer.train(sample_texts(library, random.Random(0), 600), CONFIG.model.vocab_size)
-    return Stage(Counting(), current("auto"), tokenizer, Sampler(library, tokenizer, CONFIG.samples))
+    tokenizer = Tokenizer.train(CONFIG.data.texts(random.Random(0), 600), CONFIG.model.vocab_size)
+    return Stage(Counting(), current("auto"), tokenizer, CONFIG.data.open(tokenizer))
 
 
 def main(arguments: list[str]) -> Iterator[str]:

@@ -25,6 +25,7 @@ import torch
 
 from chips.standin.device import StandIn, install
 from sancai.checkpoint import load_model
+from sancai.data.characters import CharactersConfig
 from sancai.device import Chip, chips
 from sancai.device import registry as registry_module
 from sancai.device.host import counted
@@ -35,7 +36,7 @@ from sancai.model import ModelConfig, Transformer, VisualConfig
 from sancai.ops import grouped_matmul
 from sancai.ops.rope import YarnScaling
 from sancai.tokenizer import Tokenizer
-from sancai.train import LossConfig, OptimizerConfig, Run, SampleConfig, Share, TrainConfig, start
+from sancai.train import LossConfig, OptimizerConfig, Run, Share, TrainConfig, start
 
 OTHER_NAME = {"cuda": "maca"}
 """The slot cannot carry the name of a device that PyTorch has itself."""
@@ -59,8 +60,8 @@ def train_config(device: str, dtype: str) -> TrainConfig:
     """Return a run whose second step holds every kind of batch."""
     return TrainConfig(
         name="standin", model=model_config(), device=device, dtype=dtype, steps=STEPS + 1, warmup_steps=1,
-        mixture={"image": Share(1), "look": Share(1, 2, 1), "arithmetic": Share(1, 2, 1), "video": Share(1, 2, 1)},
-        samples=SampleConfig(image_copies=2, questions=1), optimizer=OptimizerConfig(lr=6e-3, adamw_lr=4e-3),
+        mixture={"image": Share(1), "vqa": Share(1, 2, 1), "arithmetic": Share(1, 2, 1), "video": Share(1, 2, 1)},
+        data=CharactersConfig(image_copies=2, questions=1), optimizer=OptimizerConfig(lr=6e-3, adamw_lr=4e-3),
         loss=LossConfig(bias_step=0.01, balance=3e-3), save_every=1000, sample_every=0,
     )  # fmt: skip
 
@@ -98,7 +99,7 @@ def train(here: StandIn, device: str, dtype: str, folder: pathlib.Path) -> dict[
     run.save()
     again = start(train_config(device, dtype), folder)
     _step(here, again, again.step, out)
-    out["parameters"] = sum(p.numel() for p in run.stepper.model.parameters())
+    out["parameters"] = sum(p.numel() for p in run.trainer.model.parameters())
     out["model"] = hashlib.sha256((folder / "model" / "model.safetensors").read_bytes()).hexdigest()
     return out
 
@@ -109,7 +110,7 @@ def _step(here: StandIn, run: Run, number: int, out: dict[str, Any]) -> None:
         here.reached.clear()  # the operators of one whole step are kept
     started = time.perf_counter()
     with counted() as crossings:
-        out["reports"].append(run.stepper.step(number))
+        out["reports"].append(run.trainer.step(number))
     out["seconds"].append(time.perf_counter() - started)
     out["crossings"].append([crossings.to_device, crossings.to_host, here.to_device, here.to_host])
 

@@ -1,12 +1,13 @@
-"""One optimisation step: batches → losses → gradients → update → routing biases → average."""
+"""One optimisation step: batches → losses → gradients → update → routing biases → moving average of the weights."""
 
 import math
 from collections import defaultdict
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from sancai.data.characters.samples import Sampler
+from sancai.data.dataset import Dataset
 from sancai.device import collectives
 from sancai.device.host import to_host
 from sancai.device.sharding import own
@@ -15,12 +16,12 @@ from sancai.model import Auxiliary, Transformer
 from sancai.model.attention import Attention
 from sancai.model.hyper_connection import HyperConnection
 from sancai.model.moe import Expert, Experts, MoE
-from sancai.train.batch import Batch, batches
+from sancai.train.batch import Batch, Batches
 from sancai.train.config import TrainConfig
-from sancai.train.loss import Totals, loss_terms
+from sancai.train.flops import active_weights, batch_flops
+from sancai.train.loss import Term, Totals, loss_terms
 from sancai.train.optimizer import Optimizer
 
-READING = ("look", "arithmetic", "talk")
 HOT = {
     HyperConnection: ("collapse", "expand"),
     Attention: ("project", "read", "close"),
@@ -39,17 +40,19 @@ def compile_hot_paths(model: Transformer) -> None:
                     setattr(module, name, torch.compile(getattr(module, name), dynamic=True))
 
 
-class Stepper:
-    """Everything that a step changes: weights, optimizer, routing biases and the weights' average."""
+class Trainer:
+    """Everything that a step changes: weights, optimizer, routing biases and the weights' moving average."""
 
-    def __init__(self, model: Transformer, sampler: Sampler, config: TrainConfig) -> None:
-        self.model, self.sampler, self.config = model, sampler, config
+    def __init__(self, model: Transformer, dataset: Dataset, config: TrainConfig) -> None:
+        self.model, self.dataset, self.config = model, dataset, config
+        self.active = active_weights(model)
+        self.batches: Callable[[int], list[Batch]] = Batches(dataset, config)
         if config.compile:
             compile_hot_paths(model)
         self.optimizer = Optimizer(model, config.optimizer)
-        self.average = {n: t.detach().clone() for n, t in model.state_dict().items()}
+        self.ema = {n: t.detach().clone() for n, t in model.state_dict().items()}
         self.moes = {m.name: m for m in model.modules() if isinstance(m, MoE)}
-        self.followed = [n for n, t in self.average.items() if t.is_floating_point()]
+        self.averaged = [n for n, t in self.ema.items() if t.is_floating_point()]
 
     def step(self, number: int) -> dict[str, float]:
         """Run step `number`; return its losses and statistics.
@@ -65,60 +68,54 @@ class Stepper:
             CapacityError: the gradients are not finite.
             ConfigError: a batch has fewer rows than there are ranks.
         """
-        todo = list(batches(self.sampler, self.config, number))
-        totals = Totals(sum(b.noisy_weight for b in todo), sum(b.text_tokens for b in todo), len(todo))
-        told: list[tuple[Batch, str]] = []
-        values: list[Tensor] = []
+        batches = self.batches(number)
+        totals = Totals(sum(b.noisy_weight for b in batches), sum(b.text_tokens for b in batches), len(batches))
+        terms: list[tuple[Batch, str, Term]] = []
         loads: dict[str, Tensor] = {}
-        for batch in todo:
-            terms, aux = self._learn(batch, totals)
-            told += [(batch, name) for name in terms]
-            values += [term.detach() for term in terms.values()]
+        for batch in batches:
+            learned, aux = self._learn(batch, totals)
+            terms += [(batch, name, term) for name, term in learned.items()]
             for name, load in aux.loads.items():
                 loads[name] = loads.get(name, 0) + load
         self.optimizer.gather()
-        values, loads = _all_ranks(values, loads)
+        values, loads = _all_ranks([term.total.detach() for _, _, term in terms], loads)
         shares = {name: load / load.sum().clamp(min=1) for name, load in loads.items()}
-        *losses, norm = _read([*map(_effective, shares.values()), *values, self.optimizer.clip()])
-        experts, losses = losses[: len(shares)], losses[len(shares) :]
+        *read, norm = _read([*map(_effective, shares.values()), *values, self.optimizer.clip()])
+        experts, sums = read[: len(shares)], read[len(shares) :]
         _check_finite(norm)
-        self.optimizer.step(self.config.rate(number))
+        self.optimizer.step(self.config.lr_factor(number))
         self._balance(shares)
-        self._follow(number)
-        report = self._losses(told, losses, totals)
-        report |= {"gradient_norm": norm, "rate": self.config.rate(number)}
-        report["effective_experts"] = min(experts, default=float("inf"))
-        report["noisy_tokens"], report["text_tokens"] = sum(b.noisy_tokens for b in todo), totals.text
-        return report
+        self.update_ema(number)
+        report = _losses(terms, sums) | {"gradient_norm": norm, "lr_factor": self.config.lr_factor(number)}
+        return report | {"effective_experts": min(experts, default=float("inf"))} | self._amounts(batches)
 
-    def _learn(self, batch: Batch, totals: Totals) -> tuple[dict[str, Tensor], Auxiliary]:
+    def _learn(self, batch: Batch, totals: Totals) -> tuple[dict[str, Term], Auxiliary]:
         """Add one batch's gradients; return its loss terms and routing statistics."""
         part = _part(batch)
         placed = part.to(self.model.device)
-        aux = Auxiliary(wants_indexer=batch.task == "look")
-        output = self.model(placed.packed, aux=aux, wants_mtp=batch.task in READING)
+        aux = Auxiliary(wants_indexer=batch.task.indexer)
+        output = self.model(placed.packed, aux=aux, wants_mtp=batch.task.mtp)
         terms = loss_terms(self.model, placed, output, aux, self.config.loss, totals)
         share = part.num_rows / batch.num_rows
-        terms |= {name: terms[name] * share for name in ("balance", "indexer") if name in terms and share < 1}
-        loss = torch.stack(list(terms.values())).sum()
+        for name in {"balance", "indexer"} & terms.keys():  # means over rows: each rank has its share of them
+            terms[name] = Term(terms[name].total * share, terms[name].scale)
+        loss = torch.stack([term.total * term.scale for term in terms.values()]).sum()
         if loss.requires_grad:  # with a frozen text half, text alone teaches nothing
             loss.backward()
         return terms, aux
 
-    def _losses(self, told: list[tuple[Batch, str]], losses: list[float], totals: Totals) -> dict[str, float]:
-        """Return each term's sum over the batches, and the plain mean of each task's flow and text loss."""
-        report: dict[str, float] = defaultdict(float)
-        for (batch, name), loss in zip(told, losses, strict=True):
-            report[f"loss/{name}"] += loss
-            if name in ("flow", "text"):
-                count = batch.noisy_weight if name == "flow" else batch.text_tokens
-                report[f"{name}/{batch.task}"] = loss * self._share(name, totals) / max(count, 1.0)
-        return dict(report)
-
-    def _share(self, name: str, totals: Totals) -> float:
-        """Return what a loss term was divided by."""
-        loss = self.config.loss
-        return totals.noisy if name == "flow" else max(totals.text, loss.least_text) / max(loss.text, 1e-12)
+    def _amounts(self, batches: list[Batch]) -> dict[str, float]:
+        """Return how much a step learned from, and what it computed."""
+        real = sum(int(b.packed.text.is_real.sum()) for b in batches)
+        columns = sum(b.packed.text_ids.numel() for b in batches)
+        return {
+            "frames": sum(b.frames for b in batches),
+            "noisy_tokens": sum(b.noisy_tokens for b in batches),
+            "text_tokens": real,
+            "learned_tokens": sum(b.text_tokens for b in batches),
+            "text_padding": 1 - real / max(columns, 1),
+            "flops": sum(batch_flops(b, self.active, self.config.model) for b in batches),
+        }
 
     @torch.no_grad()
     def _balance(self, shares: dict[str, Tensor]) -> None:
@@ -129,12 +126,23 @@ class Stepper:
                 gate.bias += self.config.loss.bias_step * (share.mean() - share).sign()
 
     @torch.no_grad()
-    def _follow(self, number: int) -> None:
-        """Move the average towards the weights, faster in the beginning."""
+    def update_ema(self, number: int) -> None:
+        """Move the average towards the weights, faster in the first steps."""
         keep = min(self.config.ema, (1 + number) / (10 + number))
         state = self.model.state_dict()
-        averages, weights = ([own(kept[n]) for n in self.followed] for kept in (self.average, state))
+        averages, weights = ([own(kept[n]) for n in self.averaged] for kept in (self.ema, state))
         torch._foreach_lerp_(averages, weights, 1 - keep)
+
+
+def _losses(terms: list[tuple[Batch, str, Term]], sums: list[float]) -> dict[str, float]:
+    """Return each term's part of the step's loss, and the mean of each task's flow and text loss."""
+    report: dict[str, float] = defaultdict(float)
+    for (batch, name, term), total in zip(terms, sums, strict=True):
+        report[f"loss/{name}"] += total * term.scale
+        if name in ("flow", "text"):
+            count = batch.noisy_weight if name == "flow" else batch.text_tokens
+            report[f"{name}/{batch.name}"] = total / max(count, 1.0)
+    return dict(report)
 
 
 def _part(batch: Batch) -> Batch:
@@ -148,7 +156,7 @@ def _part(batch: Batch) -> Batch:
         return batch
     if batch.num_rows < world:
         raise ConfigError(
-            f"{batch.task} has {batch.num_rows} rows a step, fewer than {world} ranks; raise its share in the mixture"
+            f"{batch.name} has {batch.num_rows} rows a step, fewer than {world} ranks; raise its share in the mixture"
         )
     first, last = (batch.num_rows * r // world for r in (rank, rank + 1))
     return batch.rows(slice(first, last))

@@ -1,0 +1,48 @@
+"""A callback of training: sheets of what the model draws as it learns."""
+
+from typing import Any
+
+import numpy as np
+
+from sancai import engine, media
+from sancai.device import collectives
+from sancai.device.platform import current
+from sancai.device.sharding import whole_on_host
+from sancai.model import Transformer
+from sancai.train import Run
+
+SEEDS = range(4)
+STEPS = 8
+SCALE = 2
+
+
+def write_sample_sheet(step: int, report: dict[str, float], run: Run) -> None:
+    """Write `samples-STEP.png` every `sample_every` steps: one row a prompt of the config, one column a seed.
+
+    Pictures come from the moving average of the weights.  All ranks call this together: sharded weights are gathered.
+    """
+    config = run.config
+    if not config.sample_every or step % config.sample_every or not config.sample_prompts:
+        return
+    is_rank_zero = collectives.rank() == 0
+    weights = whole_on_host(run.trainer.ema, keeps=is_rank_zero)
+    if not is_rank_zero:
+        return
+    artist = _engine(run, weights)
+    sheet = np.concatenate([_row(artist, prompt) for prompt in config.sample_prompts])
+    sheet = media.enlarge(sheet[None], SCALE)[0]
+    media.write_file(run.folder / f"samples-{step:06d}.png", media.png_bytes(sheet))
+
+
+def _engine(run: Run, weights: dict[str, Any]) -> engine.Engine:
+    """Return an engine with these weights; on the CPU where one device may not hold the model."""
+    model = Transformer(run.config.model, seed=None)
+    model.load_state_dict(weights)
+    return engine.Engine(model, run.tokenizer, current("cpu" if run.config.shard else run.config.device))
+
+
+def _row(artist: engine.Engine, prompt: str) -> np.ndarray:
+    """Return one picture a seed, side by side: uint8 (H, W · seeds, 4)."""
+    requests = [engine.Request(kind="image", prompt=prompt, seed=seed, steps=STEPS) for seed in SEEDS]
+    clips = [e for r in requests for e in artist.generate(r) if isinstance(e, engine.Clip)]
+    return np.concatenate([c.frames[0] for c in clips], 1)

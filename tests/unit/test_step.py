@@ -15,6 +15,8 @@ from sancai.errors import CapacityError, DeviceError
 from sancai.train import Run, Share, start
 from sancai.train import trainer as trainer_module
 
+pytestmark = pytest.mark.usefixtures("few_texts")
+
 
 @pytest.fixture
 def run(tmp_path: pathlib.Path) -> Run:

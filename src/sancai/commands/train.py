@@ -86,9 +86,7 @@ def load_recipe(name: str) -> Any:
     stages = made if isinstance(made, tuple) else (made,)
     wrong = [type(config).__name__ for config in stages if not dataclasses.is_dataclass(config)]
     if wrong or not stages:
-        raise ConfigError(
-            f"recipe {name!r} returned {wrong or 'no stages'}; expected a TrainConfig, or a tuple of them"
-        )
+        raise ConfigError(f"recipe {name!r} returned {wrong or 'nothing'}; expected a TrainConfig or a tuple of them")
     return made
 
 

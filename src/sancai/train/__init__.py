@@ -2,9 +2,9 @@
 
 from sancai.train.config import LossConfig, Share, TrainConfig
 from sancai.train.loop import Callback, Run
+from sancai.train.opening import start
 from sancai.train.optimizer import OptimizerConfig
 from sancai.train.stages import is_finished, open_stages, stages, train_stages
-from sancai.train.start import start
 
 __all__ = [
     "Callback",

@@ -51,7 +51,7 @@ def _acquire(path: pathlib.Path) -> None:
     while True:
         try:
             with path.open("x", encoding="utf-8") as file:
-                json.dump(mine | {"ticks": _ticks(os.getpid())}, file)
+                json.dump(mine | {"ticks": start_ticks(os.getpid())}, file)
             return
         except FileExistsError:
             check_unlocked(path.parent)
@@ -79,10 +79,10 @@ def _is_running(holder: dict[str, Any]) -> bool:
             os.kill(pid, 0)
         except (ProcessLookupError, OverflowError):
             return False
-    return holder.get("ticks") in (None, _ticks(pid))  # else its number went to a later process
+    return holder.get("ticks") in (None, start_ticks(pid))  # else its number went to a later process
 
 
-def _ticks(pid: int) -> str | None:
+def start_ticks(pid: int) -> str | None:
     """Return when a process started, in the system's own clock; None where the system does not tell."""
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[19]

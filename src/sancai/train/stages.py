@@ -8,7 +8,7 @@ from sancai.checkpoint import newest_state, state_step
 from sancai.errors import ConfigError
 from sancai.train.config import TrainConfig
 from sancai.train.loop import Run
-from sancai.train.start import start
+from sancai.train.opening import start
 
 Stage = tuple[TrainConfig, pathlib.Path]
 

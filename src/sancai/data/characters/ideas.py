@@ -37,6 +37,7 @@ HABITS = {
     "sentence": Habits(0.55, (0.15, 0.25, 0.3, 0.2, 0.1), 0.35, 0.2, 0.12, 0.4, 0.35),
     "full": Habits(0.4, (0.4, 0.2, 0.2, 0.2), 0.97, 0.85, 0.6, 0.75, 0.75),
 }
+NOTHING = Habits(0, (1,), 0, 0, 0, 0, 0)
 FORCED = {
     "hair": 3, "top": 3, "weapon": 3, "hat": 2.5, "cape": 2, "bottom": 1.5, "shoes": 1.5, "beard": 1.2, "shield": 1,
     "gloves": 1, "wings": 1, "eyewear": 0.8, "belt": 0.5, "shoulders": 0.5, "ears": 0.5, "tail": 0.4, "back": 0.4,
@@ -76,6 +77,24 @@ class Ideas:
         """Return a random idea for a style of prompts, its character on one side of the split."""
         while True:
             idea = self._draw(rng, style)
+            if idea is not None and self.wardrobe.is_open(idea.who, idea.direction, held_out):
+                return idea
+
+    def plain(
+        self, rng: random.Random, body: tuple[str, str | None], *, beard: bool | None = None, held_out: bool = False
+    ) -> Idea:
+        """Return someone in everyday clothes of whom nothing is told.
+
+        Args:
+            body: species and build, any build if None.
+            beard: surely with or without one; None leaves it open.
+        """
+        species, anyone = body[0], self.wardrobe.anyone
+        while True:
+            build = body[1] or ("man" if beard else self.wardrobe.build(anyone, species, rng))
+            forced = self.wardrobe.force(rng, (species, build), ["beard"] if beard else [], "walk")
+            who = self.wardrobe.dress(anyone, rng, (species, build), forced, ["beard"] if beard is False else [])
+            idea = self._posed(rng, Idea("short", who, ""), NOTHING)
             if idea is not None and self.wardrobe.is_open(idea.who, idea.direction, held_out):
                 return idea
 

@@ -222,7 +222,7 @@ class Wardrobe:
         skins = sorted(species["skins"])
         return {
             "species": draft.species, "build": draft.build, "action": draft.action, "items": draft.items,
-            "skin": rng.choice(skins) if skins else None, "eyes": self._eyes(draft.species, rng),
+            "skin": rng.choice(skins) if skins else None, "eyes": self.eyes(draft.species, rng),
         }  # fmt: skip
 
     def force(
@@ -318,7 +318,7 @@ class Wardrobe:
         """Return an item's colour for a colour word or for the one next to it."""
         return self._keys.get((key, word)) or self._keys.get((key, NEAR_COLORS.get(word, "")))
 
-    def _eyes(self, species: str, rng: random.Random) -> str:
+    def eyes(self, species: str, rng: random.Random) -> str:
         """Return a colour of eyes; red ones are rare outside vampires."""
         words = self.library.info["eye_words"]
         rare = RARE_EYES if species != "vampire" else 1.0

@@ -37,7 +37,7 @@ def write(rng: random.Random, facts: Facts, style: str) -> str:
     if style == "keywords":
         return _keywords(rng, facts)
     if style == "short" and rng.random() < 0.75:
-        text = _short(rng, facts)
+        text = short(rng, facts)
     elif rng.random() < 0.3 and len(facts.things()) > 2:
         return _several(rng, facts)
     else:
@@ -56,7 +56,7 @@ def _noun(rng: random.Random, facts: Facts, article: float) -> str:
     return fix_articles(f"a {facts.noun}")
 
 
-def _short(rng: random.Random, facts: Facts) -> str:
+def short(rng: random.Random, facts: Facts) -> str:
     """Return a few words: `orc warrior with a mace`."""
     has_article = rng.random() < 0.6
     text = _noun(rng, facts, float(has_article))

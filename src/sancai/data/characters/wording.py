@@ -188,7 +188,10 @@ class Wording:
 def fix_articles(text: str) -> str:
     """Return a text with single blanks and the right `a` or `an` everywhere."""
     return re.sub(
-        r"\b([Aa])n? (?=(\w))", lambda m: m[1] + ("n " if m[2] in "aeiouAEIOU" else " "), " ".join(text.split())
+        r"\b([Aa])n? (?=(uni|use|ufo|one\b|[aeiou])?)",
+        lambda m: m[1] + ("n " if m[2] and len(m[2]) == 1 else " "),
+        " ".join(text.split()),
+        flags=re.IGNORECASE,
     )
 
 

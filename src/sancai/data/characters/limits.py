@@ -41,32 +41,19 @@ CHILDREN = ("child", "kid", "little boy", "little girl", "baby", "toddler", "sma
             "teenager", "infant", "newborn", "orphan child", "ten year old boy", "five year old girl")  # fmt: skip
 NAKED = ("naked woman", "nude man", "naked elf", "woman without clothes", "nude woman", "topless woman",
          "naked man", "nude elf", "undressed person")  # fmt: skip
-KINDS = {
-    "dwarf": ("human", "a bearded man"), "dwarven warrior": ("human", "a bearded man"), "halfling": ("human",
-                                                                                                     "a human"),
-    "hobbit": ("human", "a human"), "gnome": ("goblin", "a goblin"), "ogre": ("troll", "a troll"), "giant": ("troll",
-                                                                                                             "a troll"),
-    "cyclops": ("troll", "a troll"), "imp": ("goblin", "a goblin"), "gremlin": ("goblin", "a goblin"),
-    "kobold": ("lizard", "a lizard person"), "dragonborn": ("lizard", "a lizard person"), "naga": ("lizard",
-                                                                                                   "a lizard person"),
-    "dragon": ("lizard", "a lizard person"), "dinosaur": ("lizard", "a lizard person"), "crocodile man": ("lizard",
-                                                                                                          "a lizard person"),
-    "ghost": ("skeleton", "a skeleton"), "mummy": ("monster", "a bolt-necked monster"), "wraith": ("skeleton",
-                                                                                                   "a skeleton"),
-    "golem": ("monster", "a bolt-necked monster"), "cyborg": ("monster", "a bolt-necked monster"),
-    "robot": ("monster", "a bolt-necked monster"),
-    "minotaur": ("boar", "a boar person"), "beastman": ("boar", "a boar person"), "rat": ("mouse", "a mouse person"),
-    "mouse": ("mouse", "a mouse person"), "hamster": ("mouse", "a mouse person"), "rabbit": ("rabbit",
-                                                                                             "a rabbit person"),
-    "bunny": ("rabbit", "a rabbit person"), "pig": ("pig", "a pig person"), "sheep": ("sheep", "a sheep person"),
-    "lamb": ("sheep", "a sheep person"), "goat": ("sheep", "a sheep person"), "boar": ("boar", "a boar person"),
-    "lizard": ("lizard", "a lizard person"), "snake": ("lizard", "a lizard person"), "mermaid": ("elf", "an elf"),
-    "dryad": ("elf", "an elf"), "nymph": ("elf", "an elf"), "dark elf": ("elf", "an elf"), "martian": ("alien",
-                                                                                                       "an alien"),
-    "ufo": ("alien", "an alien"), "octopus": ("alien", "an alien"), "centaur": ("human", "a human"),
-    "giantess": ("human", "a human"),
-}  # fmt: skip
-"""What is not drawn → the nearest species and what it is called."""
+NEAREST = (
+    ("human", "a bearded man", "dwarf|dwarven warrior|dwarf king"), ("human", "a human", "halfling|hobbit|centaur"),
+    ("goblin", "a goblin", "gnome|imp|gremlin|hobgoblin|leprechaun"), ("troll", "a troll", "ogre|giant|cyclops|titan"),
+    ("lizard", "a lizard person", "kobold|dragonborn|naga|dragon|dinosaur|crocodile man|lizard|snake|turtle man"),
+    ("skeleton", "a skeleton", "ghost|wraith|spectre|ghoul|banshee"), ("elf", "an elf", "mermaid|dryad|nymph|dark elf"),
+    ("monster", "a bolt-necked monster", "mummy|golem|cyborg|robot|android|mutant"),
+    ("boar", "a boar person", "minotaur|beastman|boar|rhino man"), ("mouse", "a mouse person",
+                                                                    "rat|mouse|hamster|squirrel"),
+    ("rabbit", "a rabbit person", "rabbit|bunny|hare"), ("pig", "a pig person", "pig|piglet"),
+    ("sheep", "a sheep person", "sheep|lamb|goat"), ("alien", "an alien", "martian|ufo|octopus|predator"),
+)  # fmt: skip
+"""Species that is drawn, what it is called, and what it stands in for."""
+KINDS = {asked: (species, called) for species, called, words in NEAREST for asked in words.split("|")}
 THINGS = (
     "car", "house", "castle", "landscape", "mountain", "tree", "forest", "sword", "shield", "logo", "company logo",
     "map",

@@ -69,4 +69,5 @@ def test_text_from_a_folder_trains_in_filled_rows(tmp_path: pathlib.Path) -> Non
     rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
     assert rows[-1]["text/text"] < 0.6 * rows[0]["text/text"]
     assert sum(r["text_padding"] for r in rows) / len(rows) < 0.08
-    assert all(r["frames"] == 0 and 0.6 < r["text_tokens"] / (2 * 256) < 1.4 for r in rows)
+    assert sum(r["text_tokens"] for r in rows) / len(rows) == pytest.approx(2 * 256, rel=0.2)
+    assert all(r["frames"] == 0 for r in rows)

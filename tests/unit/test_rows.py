@@ -40,7 +40,7 @@ def test_rows_of_one_document_keep_their_order() -> None:
 def test_a_budget_fills_rows_on_average() -> None:
     count = documents_per_batch(Lengths(), "any", Share(8, tokens=300), seed=1)
     mean = sum(map(num_tokens, Lengths().documents("any", PROBES, random.Random(1)))) / PROBES
-    assert count == int(8 * 300 / mean)
+    assert count == 8 * round(300 / mean)
     assert documents_per_batch(Lengths(), "any", Share(8), seed=1) == 8
     assert documents_per_batch(Lengths(), "any", Share(8, tokens=5), seed=1) == 8, "a row holds at least one document"
 

@@ -2,7 +2,7 @@
 
 Counted as for MFU in PaLM (arXiv 2204.02311, appendix B): per real token 6 FLOPs for each weight of a matrix that it
 passes (2 forward, 4 backward; of routed experts only the chosen ones), and 12 · heads · head width for each key that it
-attends to in a layer.  Elementwise work, the indexers' scores and the optimizer are left out.
+attends to in a layer.  Elementwise work, indexers and the optimizer are left out.
 """
 
 from dataclasses import dataclass
@@ -18,15 +18,21 @@ PER_WEIGHT = 6
 PER_KEY = 12
 ELEMENTWISE = ("ape", "table", "stream_scale")
 """Parameters with two or more dimensions that no product uses."""
+PER_FRAME = ("noise.",)
+"""Modules that compute once a frame."""
 
 
 @dataclass(frozen=True)
 class ActiveWeights:
-    """Weights of matrices that one token passes: a text token, a visual token, in addition a learned text token in the
-    head, and a text token in multi-token prediction."""
+    """Weights of matrices that one token passes, by kind of token.
+
+    text: of the text half.  noisy, clean: a visual token; noisy ones are not compressed.
+    head: a learned text token in addition.  mtp: a text token in multi-token prediction, in addition.
+    """
 
     text: float
-    visual: float
+    noisy: float
+    clean: float
     head: float
     mtp: float
 
@@ -36,31 +42,34 @@ def active_weights(model: Transformer) -> ActiveWeights:
     config = model.config
     text, visual = _layer_weights(model)
     mtp = sum(_size(n, p, config) for n, p in model.mtp[0].named_parameters()) if len(model.mtp) else 0.0
+    ends = 0.0
     if model.visual is not None and config.visual is not None:
-        ends = {**dict(model.visual.embed.named_parameters()), **dict(model.visual.head.named_parameters())}
-        pixels = config.visual.pixel_shuffle**2
-        visual += sum(_size(n, p, config) * (pixels if p.dim() == 4 else 1) for n, p in ends.items())
-    return ActiveWeights(text, visual, float(model.head.weight.numel()), mtp)
+        pixels = config.visual.pixel_shuffle**2  # a convolution's weights meet every pixel of a token
+        named = [*model.visual.embed.named_parameters(), *model.visual.head.named_parameters()]
+        ends = sum(_size(n, p, config) * (pixels if p.dim() == 4 else 1) for n, p in named)
+    clean = sum(visual.values()) + ends
+    noisy = clean - sum(size for name, size in visual.items() if ".compressor." in name)
+    return ActiveWeights(sum(text.values()), noisy, clean, float(model.head.weight.numel()), mtp)
 
 
-def _layer_weights(model: Transformer) -> tuple[float, float]:
-    """Return the weights of all layers that a text token and a visual token pass; they may share some."""
-    text = visual = 0.0
+def _layer_weights(model: Transformer) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the weights of all layers, by name, that a text token and a visual token pass; they may share some."""
+    text: dict[str, float] = {}
+    visual: dict[str, float] = {}
     for number, layer in enumerate(model.layers):
-        mine = {n: _size(n, p, model.config) for n, p in layer.named_parameters()}
-        text += sum(mine.values())
+        mine = {f"{number}.{n}": _size(n, p, model.config) for n, p in layer.named_parameters()}
+        text |= mine
         if model.visual is not None:
             half = model.visual.layers[number]
-            replaced = tuple(f"{name}." for name, _ in half.named_children())
-            theirs = {n: _size(n, p, model.config, True) for n, p in half.named_parameters() if "noise" not in n}
-            shared = {n: size for n, size in mine.items() if not n.startswith(replaced)}
-            visual += sum(theirs.values()) + sum(shared.values())
+            replaced = tuple(f"{number}.{name}." for name, _ in half.named_children())
+            visual |= {n: size for n, size in mine.items() if not n.startswith(replaced)}
+            visual |= {f"{number}.{n}": _size(n, p, model.config, is_visual=True) for n, p in half.named_parameters()}
     return text, visual
 
 
 def _size(name: str, weight: Tensor, config: ModelConfig, is_visual: bool = False) -> float:
     """Return the weights of a parameter that one token passes."""
-    if weight.dim() < 2 or name.endswith(ELEMENTWISE):
+    if weight.dim() < 2 or name.endswith(ELEMENTWISE) or name.startswith(PER_FRAME) or "indexer." in name:
         return 0.0
     if ".experts." not in name:
         return float(weight.numel())
@@ -77,7 +86,9 @@ def batch_flops(batch: Batch, active: ActiveWeights, config: ModelConfig) -> flo
         products += active.mtp * int(packed.text.is_real.sum()) + active.head * batch.text_tokens
         keys += _keys(packed.text, config, (0,))
     if packed.visual is not None:
-        products += active.visual * int(packed.visual.is_real.sum())
+        real = packed.visual.is_real
+        products += active.clean * int(real[:, : packed.num_committed].sum())
+        products += active.noisy * int(real[:, packed.num_committed :].sum())
         keys += _keys(packed.visual, config, config.compress_ratios[: config.num_hidden_layers])
     return PER_WEIGHT * products + PER_KEY * config.num_attention_heads * config.head_dim * keys
 

@@ -17,7 +17,7 @@ def num_tokens(document: Document) -> int:
 
 
 def documents_per_batch(dataset: Dataset, task: str, share: Share, seed: int) -> int:
-    """Return how many documents a batch holds: one a row, or what fills its rows to the token budget on average.
+    """Return how many documents a batch holds: one a row, or as many a row as fill the token budget on average.
 
     The number is fixed for a run, so that any step knows which documents earlier steps had.
     """
@@ -25,7 +25,7 @@ def documents_per_batch(dataset: Dataset, task: str, share: Share, seed: int) ->
         return share.rows
     probes = dataset.documents(task, PROBES, random.Random(seed))
     mean = sum(map(num_tokens, probes)) / max(len(probes), 1)
-    return max(share.rows, int(share.rows * share.tokens / max(mean, 1.0)))
+    return share.rows * max(1, round(share.tokens / max(mean, 1.0)))
 
 
 def fill_rows(documents: Sequence[Document], count: int) -> list[list[Document]]:

@@ -98,6 +98,14 @@ class Ideas:
             if idea is not None and self.wardrobe.is_open(idea.who, idea.direction, held_out):
                 return idea
 
+    def plain_role(self, rng: random.Random, role: Role, *, held_out: bool = False) -> Idea:
+        """Return someone with a role of whom nothing else is told."""
+        while True:
+            who = self.wardrobe.dress(role, rng, self.wardrobe.body(role, rng))
+            idea = self._posed(rng, Idea("short", who, "", role), NOTHING)
+            if idea is not None and self.wardrobe.is_open(idea.who, idea.direction, held_out):
+                return idea
+
     def _draw(self, rng: random.Random, style: str) -> Idea | None:
         """Return a random idea, None where its wishes do not go together."""
         habits = HABITS[style]

@@ -10,10 +10,12 @@ What a prompt names holds in its look exactly.  No prompt of one side of the spl
 import random
 from dataclasses import dataclass
 
+from sancai.data.characters.captions import caption
 from sancai.data.characters.facts import Teller
 from sancai.data.characters.ideas import Idea, Ideas
 from sancai.data.characters.library import Library
 from sancai.data.characters.look import Look, Looks
+from sancai.data.characters.outfit import Role
 from sancai.data.characters.sentences import write
 from sancai.data.characters.wording import Named, Wording
 from sancai.data.spelling import as_typed
@@ -56,6 +58,17 @@ class Prompter:
         """Return a random prompt whose look is on one side of the split."""
         chosen = style or rng.choices(list(STYLES), list(STYLES.values()))[0]
         return self.write(rng, self.ideas.draw(rng, chosen, held_out=held_out))
+
+    def plain_role(self, rng: random.Random, role: Role, *, held_out: bool = False) -> Look:
+        """Return the look of someone with a role of whom nothing else is told."""
+        idea = self.ideas.plain_role(rng, role, held_out=held_out)
+        return self.looks.of(idea.who, idea.direction)
+
+    def told(self, look: Look) -> str:
+        """Return one sentence about a look."""
+        who, direction = self.looks.character(look)
+        text = caption(self.library, who, direction, video=False)
+        return f"{text[0].upper()}{text[1:]}."
 
     def write(self, rng: random.Random, idea: Idea) -> Prompt:
         """Return a prompt in some wording for an idea."""

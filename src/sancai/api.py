@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from sancai import media
-from sancai.checkpoint import open_model, silent
-from sancai.device.platform import current
+from sancai.checkpoint import no_progress, open_model
+from sancai.device.platform import get_platform
 from sancai.engine import Call, Clip, Engine, Event, Progress, Request, TextDelta, ThinkingDelta
 from sancai.errors import CheckpointError, MediaError, RequestError
 from sancai.tokenizer import Conversation, find_words
@@ -185,5 +185,5 @@ def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto", on_load: O
     if not folder.is_dir():
         raise CheckpointError(f"no model {str(name)!r}; use {SHIPPED!r} or the path of a model folder")
     total = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else silent)
-    return Sancai(Engine(model, tokenizer, current(device)), folder)
+    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else no_progress)
+    return Sancai(Engine(model, tokenizer, get_platform(device)), folder)

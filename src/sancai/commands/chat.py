@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sancai.commands.options import free_name, give, load, parse, tell, warn_unknown
+from sancai.commands.options import load, log, parse, print_result, unused_path, warn_unknown
 from sancai.errors import RequestError
 
 
@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> None:
     is_thinking = False
     for event in model.generate(request):
         if is_thinking and not isinstance(event, ThinkingDelta):
-            tell("")
+            log("")
             is_thinking = False
         if isinstance(event, TextDelta):
             sys.stdout.write(event.text)
@@ -62,6 +62,6 @@ def run(arguments: list[str]) -> None:
             is_thinking = True
         elif isinstance(event, Clip):
             film = api.Film(event.frames, {"prompt": prompt})
-            tell("")
-            give(str(film.save(free_name("drawn", ".png" if len(event.frames) == 1 else ".gif"))))
-    give("")
+            log("")
+            print_result(str(film.save(unused_path("drawn", ".png" if len(event.frames) == 1 else ".gif"))))
+    print_result("")

@@ -8,15 +8,15 @@ import tyro
 
 from sancai.commands.options import (
     DrawOptions,
-    check_look,
     finish,
-    free_name,
-    give,
     load,
     numbered,
     parse,
+    print_result,
     slug,
     step_bar,
+    unused_path,
+    validate_output_options,
     warn_unknown,
 )
 from sancai.errors import MediaError, RequestError
@@ -55,17 +55,17 @@ def run(arguments: list[str]) -> None:
                 pictures=pictures, on_step=on_step,
             )  # fmt: skip
         finish(film, options, model).save(target, force=options.force)
-        give(str(target))
+        print_result(str(target))
 
 
 def _targets(options: ImageOptions) -> list[pathlib.Path]:
     """Return the files to write, refusing what cannot work before anything is drawn."""
-    check_look(options)
+    validate_output_options(options)
     if options.size != "64x64":
         raise RequestError(f"size is {options.size!r}; the shipped model draws 64x64 (enlarge with --scale 4)")
     if not 1 <= options.count <= 256:
         raise RequestError(f"count is {options.count}; choose 1 to 256")
-    first = options.out or free_name(slug(options.prompt), ".png", options.count)
+    first = options.out or unused_path(slug(options.prompt), ".png", options.count)
     if first.suffix.lower() != ".png":
         raise MediaError(f"{first} is not a PNG name; pictures are written as .png")
     targets = numbered(first, options.count)

@@ -42,12 +42,12 @@ def parse(command: str, kind: Callable[..., Any], arguments: list[str]) -> Any:
     return tyro.cli(kind, prog=f"sancai {command}", args=arguments)
 
 
-def tell(line: str) -> None:
+def log(line: str) -> None:
     """Say something to the person; standard output stays for results."""
     sys.stderr.write(line + "\n")
 
 
-def give(line: str) -> None:
+def print_result(line: str) -> None:
     """Print a result."""
     sys.stdout.write(line + "\n")
 
@@ -90,10 +90,10 @@ def warn_unknown(model: Any, prompt: str) -> None:
     unknown = model.unknown_words(prompt)
     if unknown:
         more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
-        tell(f"note: the model has never seen {', '.join(unknown[:MOST_NAMED])}{more}; it will guess")
+        log(f"note: the model has never seen {', '.join(unknown[:MOST_NAMED])}{more}; it will guess")
 
 
-def check_look(options: DrawOptions) -> None:
+def validate_output_options(options: DrawOptions) -> None:
     """Refuse a palette or scale that cannot work before anything is drawn."""
     if not 1 <= options.scale <= 32:
         raise RequestError(f"scale is {options.scale}; choose 1 to 32")
@@ -113,7 +113,7 @@ def finish(film: Any, options: DrawOptions, model: Any) -> Any:
     return film.enlarged(options.scale)
 
 
-def free_name(stem: str, suffix: str, count: int = 1) -> pathlib.Path:
+def unused_path(stem: str, suffix: str, count: int = 1) -> pathlib.Path:
     """Return a file name here that is not taken, nor are the `numbered` names of so many files."""
     path, number = pathlib.Path(stem + suffix), 1
     while any(p.exists() for p in numbered(path, count)):

@@ -8,14 +8,14 @@ import tyro
 
 from sancai.commands.options import (
     DrawOptions,
-    check_look,
     finish,
-    free_name,
-    give,
     load,
     parse,
+    print_result,
     slug,
     step_bar,
+    unused_path,
+    validate_output_options,
     warn_unknown,
 )
 from sancai.errors import MediaError
@@ -58,19 +58,19 @@ def run(arguments: list[str]) -> None:
         )  # fmt: skip
     film = finish(film, options, model)
     if target is not None:
-        give(str(film.save(target, force=options.force, fps=options.fps)))
+        print_result(str(film.save(target, force=options.force, fps=options.fps)))
     if options.sheet is not None:
-        give(str(film.save_sheet(options.sheet, force=options.force, fps=options.fps)))
+        print_result(str(film.save_sheet(options.sheet, force=options.force, fps=options.fps)))
 
 
 def _check(options: VideoOptions) -> pathlib.Path | None:
     """Return the clip's file, refusing what cannot work before anything is filmed."""
-    check_look(options)
+    validate_output_options(options)
     if not 1 <= options.fps <= 60:
         raise MediaError(f"fps is {options.fps}; choose 1 to 60")
     target = options.out
     if target is None and options.sheet is None:
-        target = free_name(slug(options.prompt), ".gif")
+        target = unused_path(slug(options.prompt), ".gif")
     if target is not None:
         if target.suffix.lower() not in FORMATS:
             raise MediaError(f"cannot write {target.name}; use one of {', '.join(FORMATS)}")

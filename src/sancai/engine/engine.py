@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 from sancai.codec import PixelCodec
-from sancai.device.host import move, to_device
 from sancai.device.platform import Platform
+from sancai.device.transfer import module_to_device, to_device
 from sancai.engine.flow_sampler import FlowSettings, denoise
 from sancai.engine.request import Clip, Event, Progress, Request, Usage
 from sancai.engine.token_sampler import TextAssembler, choose
 from sancai.errors import AnswerError, CapacityError, RequestError
 from sancai.model import Cache, Transformer
-from sancai.ops.selection import choose_providers
+from sancai.ops.selection import select_backends
 from sancai.sequence import Block, Document, Text, pack
 from sancai.tokenizer import AnswerParser, Tokenizer, Writer
 
@@ -210,8 +210,8 @@ def last_real(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
 
 def prepare(model: Transformer, platform: Platform) -> Transformer:
     """Place a model for inference, and choose its kernels."""
-    move(model, platform.device)
+    module_to_device(model, platform.device)
     model.eval().requires_grad_(False)
     model.compute_dtype = platform.dtype
-    choose_providers(platform.device, platform.dtype)
+    select_backends(platform.device, platform.dtype)
     return model

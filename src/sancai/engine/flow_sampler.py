@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_device, to_host
+from sancai.device.transfer import to_device, to_host
 from sancai.flow import guide, solve_stepwise, timesteps
 from sancai.model import Cache, Layout, Transformer
 from sancai.sequence import Block, PackedSequence, pack, raster_order

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sancai.data.dataset import Dataset, Task
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.errors import ConfigError
 from sancai.flow import corrupt, sample_sigma
 from sancai.model import has_next

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from sancai.data.dataset import Dataset
 from sancai.device import collectives
-from sancai.device.host import to_host
-from sancai.device.sharding import own
+from sancai.device.sharding import to_local
+from sancai.device.transfer import to_host
 from sancai.errors import CapacityError, ConfigError
 from sancai.model import Auxiliary, Transformer
 from sancai.model.attention import Attention
@@ -130,7 +130,7 @@ class Trainer:
         """Move the average towards the weights, faster in the first steps."""
         keep = min(self.config.ema, (1 + number) / (10 + number))
         state = self.model.state_dict()
-        averages, weights = ([own(kept[n]) for n in self.averaged] for kept in (self.ema, state))
+        averages, weights = ([to_local(kept[n]) for n in self.averaged] for kept in (self.ema, state))
         torch._foreach_lerp_(averages, weights, 1 - keep)
 
 
@@ -151,7 +151,7 @@ def _part(batch: Batch) -> Batch:
     Raises:
         ConfigError: there are fewer rows than ranks.
     """
-    rank, world = collectives.rank(), collectives.world()
+    rank, world = collectives.rank(), collectives.world_size()
     if world == 1:
         return batch
     if batch.num_rows < world:
@@ -164,7 +164,7 @@ def _part(batch: Batch) -> Batch:
 
 def _all_ranks(values: list[Tensor], loads: dict[str, Tensor]) -> tuple[list[Tensor], dict[str, Tensor]]:
     """Return losses and loads of all ranks together."""
-    sums = collectives.all_reduced([*values, *loads.values()])
+    sums = collectives.all_reduce_coalesced([*values, *loads.values()])
     return sums[: len(values)], dict(zip(loads, sums[len(values) :], strict=True))
 
 

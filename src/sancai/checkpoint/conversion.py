@@ -63,8 +63,8 @@ def save_official(
 
 
 def convert(
-    source: pathlib.Path, target: pathlib.Path, weight_format: WeightFormat, shard_bytes: int = SHARD_BYTES, on_progress: ProgressCallback = no_progress,
-    *, include_visual: bool = False,
+    source: pathlib.Path, target: pathlib.Path, weight_format: WeightFormat, shard_bytes: int = SHARD_BYTES,
+    on_progress: ProgressCallback = no_progress, *, include_visual: bool = False,
 ) -> None:  # fmt: skip
     """Write the text half of a folder anew in another storage, one file at a time in memory; with `whole` both halves.
 

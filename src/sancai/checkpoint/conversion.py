@@ -35,7 +35,10 @@ from sancai.ops.quantisation import BLOCK, GROUP, quantise_fp4, quantise_fp8, un
 
 Storage = Literal["bf16", "fp8", "fp4"]
 Fetch = Callable[[str], tuple[Tensor, Tensor | None]]
-BESIDE = ("tokenizer.json", "tokenizer_config.json", "generation_config.json", "words.json", "palette.json")
+BESIDE = (
+    "tokenizer.json", "tokenizer_config.json", "generation_config.json", "generation.json", "looks.json", "words.json",
+    "palette.json",
+)  # fmt: skip
 PLAIN = {"BF16": torch.bfloat16, "F32": torch.float32, "I64": torch.int64}
 POWERS_OF_TWO = torch.float8_e8m0fnu
 

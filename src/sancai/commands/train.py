@@ -156,10 +156,9 @@ def _draw_samples(step: int, session: Any) -> None:
     model.load_state_dict(weights)
     place = "cpu" if config.shard else config.device  # a model that is shared out may fit no device
     artist = engine.Engine(model, session.tokenizer, current(place))
-    rows = []
+    rows, sampling = [], engine.SamplingConfig(steps=8)
     for prompt in config.sample_prompts:
-        requests = [engine.Request(kind="image", prompt=prompt, seed=seed, steps=8) for seed in range(4)]
-        clips = [e for r in requests for e in artist.generate(r) if isinstance(e, engine.Clip)]
-        rows.append(np.concatenate([c.frames[0] for c in clips], 1))
+        requests = [engine.Request(kind="image", prompt=prompt, seed=s, sampling=sampling) for s in range(4)]
+        rows.append(np.concatenate([c.frames[0] for c in artist.draw(requests) if c is not None], 1))
     sheet = media.enlarge(np.concatenate(rows)[None], 2)[0]
     media.write_file(session.folder / f"samples-{step:06d}.png", media.png_bytes(sheet))

@@ -34,6 +34,7 @@ BAD: list[tuple[Any, str]] = [
     ({"sampling": {"guidance": float("nan")}}, "guidance is nan"),
     ({"sampling": 3}, "sampling is 3"),
     ({"lower_case": "yes"}, "true or false"),
+    ({"think": "maybe"}, "true, false or `auto`"),
     ({"frame_size": 0}, "frame_size is 0"),
     ({"max_frames": 2.5}, "max_frames is 2.5"),
     ({"effort": "huge"}, "low, high, xhigh, max"),

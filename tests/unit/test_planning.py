@@ -108,9 +108,9 @@ def script(monkeypatch: pytest.MonkeyPatch, module: object, tokens: Sequence[int
 
 def test_the_look_is_told_drawn_and_stored(planning: Sancai, tmp_path: pathlib.Path) -> None:
     events = list(planning.generate(Request(kind="image", prompt="an elf", seed=0)))
-    assert [type(e) for e in events] == [ThinkingDelta, Progress, Progress, Clip, Usage]
+    assert [type(e) for e in events if type(e) is not TextDelta] == [ThinkingDelta, Progress, Progress, Clip, Usage]
     look = events[0].text
-    assert VOCABULARY.parse(look).text == look == events[3].look
+    assert VOCABULARY.parse(look).text == look == events[-2].look
     clip = planning.image("an elf", seed=0)
     path = clip.save(tmp_path / "a.png")
     with Image.open(path) as image:
@@ -153,7 +153,7 @@ def test_a_picture_has_hard_edges_and_the_colours_of_its_look(planning: Sancai) 
 
 def test_an_edit_sees_changes_and_draws(planning: Sancai, read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     tok, picture = planning.engine.tokenizer, np.zeros((SIDE, SIDE, 4), np.uint8)
-    said = [*tok.encode("elf; red hair"), tok.eos, *tok.encode("elf; white hair"), tok.end_think]
+    said = [*tok.encode("elf; red hair"), tok.eos, *tok.encode("elf; white hair"), tok.end_think, tok.eos]
     script(monkeypatch, planner_module, said)
     events = list(planning.generate(Request(kind="image", prompt="white hair please", pictures=[picture])))
     assert "".join(e.text for e in events if isinstance(e, ThinkingDelta)) == "elf; red hair\nelf; white hair"
@@ -167,7 +167,7 @@ def test_an_edit_sees_changes_and_draws(planning: Sancai, read: list[str], monke
 
 def test_a_picture_comes_to_life_by_its_look(planning: Sancai, monkeypatch: pytest.MonkeyPatch) -> None:
     tok, picture = planning.engine.tokenizer, np.full((SIDE, SIDE, 3), 0.5)
-    said = [*tok.encode("elf"), tok.eos, *tok.encode("elf; walking"), tok.end_think]
+    said = [*tok.encode("elf"), tok.eos, *tok.encode("elf; walking"), tok.end_think, tok.visual]
     script(monkeypatch, planner_module, said)
     clip = planning.video("walk", start=picture)
     assert (clip.look, clip.action, clip.loops, len(clip)) == ("elf; walking", "walking", True, 3)
@@ -193,6 +193,35 @@ def test_what_the_model_declines_is_answered_in_words(planning: Sancai, monkeypa
     given, declined = Request(kind="image", look="elf"), Request(kind="image", prompt="a dragon")
     drawn, nothing = planning.engine.draw([given, declined])
     assert isinstance(drawn, Clip) and nothing is None
+
+
+def test_a_model_that_decides_whether_to_think_declines_by_not_thinking(
+    model: Transformer, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = dataclasses.replace(GENERATION, think="auto")
+    auto = Sancai(Engine(model, tokenizer, current("cpu"), generation, VOCABULARY), pathlib.Path("nano"))
+    script(monkeypatch, planner_module, [tokenizer.end_think, *tokenizer.encode("no, only people."), tokenizer.eos])
+    with pytest.raises(DeclinedError, match="only people"):
+        auto.image("a dragon")
+    said = [tokenizer.think, *tokenizer.encode("elf"), tokenizer.end_think, *tokenizer.encode("no"), tokenizer.visual]
+    script(monkeypatch, planner_module, said)
+    clip = auto.image("an elf")
+    assert (clip.look, clip.metadata["answer"]) == ("elf", "no")
+
+
+def test_chat_thinks_by_itself_where_the_model_decides_so(
+    model: Transformer, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auto = Engine(model, tokenizer, current("cpu"), dataclasses.replace(GENERATION, plan=False, think="auto"))
+    sampling = SamplingConfig(max_tokens=3)
+    for opening, kind in ((tokenizer.think, ThinkingDelta), (tokenizer.end_think, TextDelta)):
+        script(monkeypatch, planner_module, [opening])
+        script(monkeypatch, engine_module, [*tokenizer.encode("no"), tokenizer.eos])
+        events = list(auto.generate(Request(kind="chat", prompt="1 + 1?", sampling=sampling)))
+        assert [type(e) for e in events] == [kind, Usage]
+    script(monkeypatch, engine_module, [*tokenizer.encode("no"), tokenizer.eos])
+    straight = list(auto.generate(Request(kind="chat", prompt="1 + 1?", think=False, sampling=sampling)))
+    assert isinstance(straight[0], TextDelta)
 
 
 def test_a_look_that_cannot_be_read_is_refused(planning: Sancai, plain: Sancai) -> None:
@@ -286,7 +315,7 @@ def folder(model: Transformer, tokenizer: Tokenizer, tmp_path: pathlib.Path) -> 
     folder = tmp_path / "model"
     save_model(folder, model.config, model.state_dict(), tokenizer)
     save_generation(folder, GENERATION)
-    slots = [{"name": s.name, "phrases": dict(s.phrases)} for s in VOCABULARY.slots]
+    slots = {s.name: dict(s.phrases) for s in VOCABULARY.slots}
     (folder / "looks.json").write_text(json.dumps({"slots": slots}))
     return folder
 
@@ -298,7 +327,7 @@ def test_the_command_draws_a_look_from_a_file_and_prints_what_it_planned(
     assert main(["image", "an elf", "-m", str(folder), "-o", str(first), "--think"]) == 0
     said = capsys.readouterr()
     assert said.out.strip() == str(first)
-    look.write_text(said.err.strip() + "\n")
+    look.write_text(said.err.splitlines()[0] + "\n")
     assert VOCABULARY.parse(look.read_text())
     assert main(["image", "-m", str(folder), "-o", str(second), "--look", str(look)]) == 0
     with Image.open(first) as a, Image.open(second) as b:

@@ -11,7 +11,7 @@ import pathlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from sancai.errors import CheckpointError, ConfigError
 from sancai.files import written_whole
@@ -92,8 +92,9 @@ class GenerationConfig:
     """Training saw lower-case text only: prompts are lower-cased."""
     effort: Effort | None = None
     """Reasoning effort of conversations that name none; models that were taught no efforts want `low`."""
-    think: bool = False
-    """Whether an answer is thought about unless the request says otherwise."""
+    think: bool | Literal["auto"] = False
+    """Whether the model thinks before it answers, unless the request says otherwise; `auto`: it decides itself, by the
+    token that opens its turn."""
     plan: bool = False
     """Whether the text half writes a look before the visual half draws it (needs `looks.json`)."""
     frame_size: int = 64
@@ -116,6 +117,8 @@ class GenerationConfig:
             value = getattr(self, name)
             if not (_is_whole(value, 1, 4096) or (value is None and name in ("max_frames", "block_frames"))):
                 raise ConfigError(f"{name} is {value!r}; expected a whole number from 1 to 4096")
+        if self.think not in (True, False, "auto"):
+            raise ConfigError(f"think is {self.think!r}; expected true, false or `auto`")
         if self.effort not in (None, *get_args(Effort)):
             raise ConfigError(f"effort is {self.effort!r}; expected one of {', '.join(get_args(Effort))}")
         if "{look}" not in self.change_prompt or "{request}" not in self.change_prompt:
@@ -185,7 +188,7 @@ def _known(kind: Any, values: Any, place: str = GENERATION) -> dict[str, Any]:
         if name not in defaults:
             raise ConfigError(f"{place} holds the unknown setting {name!r}; expected some of {', '.join(defaults)}")
         expected = type(defaults[name])
-        if expected in (bool, str) and not isinstance(value, expected):
+        if name != "think" and expected in (bool, str) and not isinstance(value, expected):
             wanted = "true or false" if expected is bool else "a text"
             raise ConfigError(f"{place} says {name} = {value!r}; expected {wanted}")
     return values

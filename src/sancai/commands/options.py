@@ -162,9 +162,11 @@ def check_clip_path(path: pathlib.Path, force: bool) -> None:
 
 
 def show_look(clip: Any, options: DrawOptions) -> None:
-    """Print the look that a clip was drawn from, if that was asked for."""
+    """Print what the model says about a clip, and the look that it was drawn from if that was asked for."""
     if options.think and clip.look:
         tell(clip.look)
+    if "answer" in clip.metadata:
+        tell(f"note: {clip.metadata['answer']}")
 
 
 def free_name(stem: str, suffix: str, count: int = 1) -> pathlib.Path:

@@ -20,7 +20,7 @@ from sancai.device.platform import Platform
 from sancai.engine.clip import Clip
 from sancai.engine.drawing import Drawing
 from sancai.engine.look import LookVocabulary
-from sancai.engine.planner import Plan, Planner, TokenCounts
+from sancai.engine.planner import Continuation, Plan, Planner, TokenCounts
 from sancai.engine.request import Announcement, Event, Progress, Request, Usage
 from sancai.engine.runner import ModelRunner, text_tokens
 from sancai.engine.token_sampler import TextAssembler, sample_token
@@ -71,7 +71,7 @@ class Engine:
     def generate(self, request: Request) -> Iterator[Event]:
         """Yield the events of one request, `Usage` last.
 
-        A picture or clip is one `Clip`.  Where a planning model declines, text comes in its place.
+        A picture or clip is one `Clip`.  A planning model may say something about it; where it declines, text is all.
         """
         started, counts = time.monotonic(), TokenCounts()
         yield from self._chat(request, counts) if request.kind == "chat" else self._draw(request, counts)
@@ -116,6 +116,8 @@ class Engine:
                 yield TextDelta(plan.answer)
                 return
             yield ThinkingDelta(plan.look.text)
+            if plan.answer:
+                yield TextDelta(plan.answer)
         job = self._job(request, plan)
         drawing = self._begin([job], counts)
         yield from self._progress(drawing, counts)
@@ -202,10 +204,10 @@ class Engine:
             "prompt": request.prompt, "kind": request.kind, "seed": request.seed, "steps": sampling.steps,
             "guidance": sampling.guidance, "sampler": sampling.sampler,
         }  # fmt: skip
-        return Clip(
-            frames, look, metadata | ({"look": look} if look else {}), action,
-            loops=bool(action) and self.generation.actions[action].loops,
-        )  # fmt: skip
+        said = {"look": look, "answer": job.plan.answer}
+        metadata |= {name: text for name, text in said.items() if text}
+        loops = bool(action) and self.generation.actions[action].loops
+        return Clip(frames, look, metadata, action, loops)
 
     def _sampling(self, request: Request) -> SamplingConfig:
         return request.sampling or self.generation.sampling
@@ -215,9 +217,8 @@ class Engine:
     def _chat(self, request: Request, counts: TokenCounts) -> Iterator[Event]:
         """Answer in text, and say where the model announces a picture; draw it if the request wants that."""
         tok, sampling = self.tokenizer, self._sampling(request)
-        document, parser = self._question(request)
-        counts.prompt += text_tokens(document)
-        cache, logits = self.runner.prefill([document])
+        text, parser = self._question(request, counts)
+        cache, logits = text.cache, text.logits
         generator = torch.Generator().manual_seed(request.seed)
         assembler, thought = TextAssembler(tok.decode), list[str]()
         for _ in range(sampling.max_tokens):
@@ -238,17 +239,24 @@ class Engine:
         if token == tok.visual:
             yield from self._announced(cache, request, "".join(thought), counts)
 
-    def _question(self, request: Request) -> tuple[Document, AnswerParser]:
-        """Return what is asked, and what reads its answer."""
+    def _question(self, request: Request, counts: TokenCounts) -> tuple[Continuation, AnswerParser]:
+        """Return what is asked, read by the model, and what reads its answer."""
         if request.conversation is not None:
             talk = self._normalize(request.conversation)
-            ids = self.tokenizer.encode_conversation(talk)
-            return [Text(ids=ids)], AnswerParser.after(talk, is_spelled=False)
+            return self._read([Text(ids=self.tokenizer.encode_conversation(talk))], counts), AnswerParser.after(
+                talk, is_spelled=False
+            )
         think = self.generation.think if request.think is None else request.think
         words = self.generation.normalize_prompt(request.prompt)
-        pictures = self.runner.picture_blocks(request.pictures)
-        document = Writer(self.tokenizer).user([*pictures, words]).assistant(opens_thinking=think).finish()
-        return document, AnswerParser(thinking=think, reads_calls=False, is_spelled=False)
+        writer = Writer(self.tokenizer).user([*self.runner.picture_blocks(request.pictures), words])
+        writer = writer.turn() if think == "auto" else writer.assistant(opens_thinking=bool(think))
+        text = self._read(writer.finish(), counts)
+        thinks = text.choose_thinking() if think == "auto" else bool(think)
+        return text, AnswerParser(thinking=thinks, reads_calls=False, is_spelled=False)
+
+    def _read(self, document: Document, counts: TokenCounts) -> Continuation:
+        counts.prompt += text_tokens(document)
+        return Continuation(self.runner, document, temperature=0.0)
 
     def _normalize(self, talk: Conversation) -> Conversation:
         """Return a conversation as training wrote them."""

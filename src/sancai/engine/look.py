@@ -3,9 +3,10 @@
     elf woman; light skin; blue eyes; long red hair; green tunic; black boots; walking; facing left
 
 A look is phrases in the order of their slots, at most one a slot; what is absent is left out.  `looks.json` in a
-model folder lists the slots, the phrases of each and the colours (`palette`) that the art of each phrase uses:
+model folder holds the slots in order, the phrases of each with the colours that the art uses for it, and the slots
+that every look fills:
 
-    {"slots": [{"name": "hair", "phrases": {"long red hair": [[120, 20, 20], [180, 40, 30]]}}]}
+    {"needed": ["body"], "slots": {"body": {"elf woman": []}, "hair": {"long red hair": [[120, 20, 20]]}}}
 """
 
 import difflib
@@ -46,9 +47,13 @@ class Look:
 
 @dataclass(frozen=True)
 class LookVocabulary:
-    """Every phrase that a look can hold; a phrase belongs to one slot only."""
+    """Every phrase that a look can hold; a phrase belongs to one slot only.
+
+    needed: names of the slots that every look fills.
+    """
 
     slots: tuple[Slot, ...]
+    needed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         phrases = [phrase for slot in self.slots for phrase in slot.phrases]
@@ -61,6 +66,10 @@ class LookVocabulary:
         if broken:
             raise CheckpointError(f"these phrases are empty or hold `;`, capitals or extra spaces: {broken}")
 
+        unknown = sorted(set(self.needed) - {slot.name for slot in self.slots})
+        if unknown:
+            raise CheckpointError(f"every look needs {', '.join(unknown)}, which are no slots; name slots only")
+
     @cached_property
     def slot_of(self) -> Mapping[str, int]:
         """The number of the slot of every phrase."""
@@ -70,7 +79,7 @@ class LookVocabulary:
         """Read a look; phrases may stand in any order, capitals and spaces do not matter.
 
         Raises:
-            RequestError: it is empty, holds an unknown phrase, or says two things about one slot.
+            RequestError: it is empty or holds an unknown phrase, or a slot has two phrases, or none and needs one.
         """
         found: dict[int, str] = {}
         for phrase in filter(None, (" ".join(p.split()).lower() for p in text.split(SEPARATOR.strip()))):
@@ -85,7 +94,12 @@ class LookVocabulary:
                 )
         if not found:
             raise RequestError(f"the look is empty; expected phrases such as {next(iter(self.slot_of))!r} between `;`")
-        return Look({self.slots[number].name: found[number] for number in sorted(found)})
+        look = Look({self.slots[number].name: found[number] for number in sorted(found)})
+        for slot in self.slots:
+            if slot.name in self.needed and slot.name not in look.phrases:
+                some = ", ".join(list(slot.phrases)[:4])
+                raise RequestError(f"the look does not name its {slot.name}; add one of its phrases, such as {some}")
+        return look
 
     def palette(self, look: Look) -> np.ndarray:
         """Return the colours of all phrases of a look, uint8 (N, 3), sorted."""
@@ -111,9 +125,8 @@ def load_looks(folder: pathlib.Path) -> LookVocabulary | None:
 
 def read_vocabulary(values: Mapping[str, Any]) -> LookVocabulary:
     """Return the vocabulary that the contents of a `looks.json` describe."""
-    return LookVocabulary(
-        tuple(Slot(slot["name"], {p: _colors(c) for p, c in slot["phrases"].items()}) for slot in values["slots"])
-    )
+    slots = (Slot(name, {p: _colors(c) for p, c in phrases.items()}) for name, phrases in values["slots"].items())
+    return LookVocabulary(tuple(slots), tuple(values.get("needed", ())))
 
 
 def _colors(values: Sequence[Sequence[int]]) -> tuple[Color, ...]:

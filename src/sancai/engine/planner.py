@@ -30,6 +30,7 @@ class Plan:
 
     look: what is to be drawn; None if it declines, and then `answer` says why.
     seen: the look of the picture that the request came with, if any.
+    answer: what it says to the user; beside a look mostly nothing.
     """
 
     look: Look | None
@@ -54,12 +55,19 @@ class Continuation:
         """Take a token up."""
         self.cache, self.logits = self.runner.decode(self.cache, [token])
 
+    def choose_thinking(self) -> bool:
+        """Let the model open its turn as is likeliest; return whether it thinks first."""
+        tokenizer = self.runner.tokenizer
+        token = sample_token(self.logits[0], 0.0, None, {tokenizer.think, tokenizer.end_think})
+        self.accept(token)
+        return token == tokenizer.think
+
 
 class Planner:
     """Writes looks with a model that was taught to plan.
 
-    The prompt is an ordinary chat with thinking, and the thinking is the look.  Thinking that ends at once declines:
-    the answer after it tells the user why.
+    The prompt is an ordinary chat with thinking, and the thinking is the look.  A model that decides itself whether to
+    think (`think: auto`) declines by answering at once, another by thinking nothing; the answer tells the user why.
     """
 
     def __init__(self, runner: ModelRunner, vocabulary: LookVocabulary) -> None:
@@ -74,13 +82,16 @@ class Planner:
         if request.pictures:
             seen = self.see(request.pictures, counts)
             words = self.runner.generation.change_prompt.format(look=seen.text, request=words)
-        document = Writer(self.runner.tokenizer).user([words]).assistant(opens_thinking=True).finish()
+        chooses, tokenizer = self.runner.generation.think == "auto", self.runner.tokenizer
+        writer = Writer(tokenizer).user([words])
+        document = (writer.turn() if chooses else writer.assistant(opens_thinking=True)).finish()
         counts.prompt += text_tokens(document)
         text = Continuation(self.runner, document, sampling.look_temperature, generator)
-        tokens = self._write_look(text, self.runner.tokenizer.end_think, counts, may_decline=True)
-        if tokens:
-            return Plan(self._parse(tokens), seen)
-        return Plan(None, seen, self._write_answer(text, sampling.max_tokens, counts))
+        tokens: list[int] = []
+        if not chooses or text.choose_thinking():
+            tokens = self._write_look(text, tokenizer.end_think, counts, may_be_empty=not chooses)
+        answer = self._write_answer(text, sampling.max_tokens, counts)
+        return Plan(self._parse(tokens) if tokens else None, seen, answer)
 
     def see(self, pictures: Sequence[np.ndarray], counts: TokenCounts) -> Look:
         """Return the likeliest look of a picture (H, W, 4) uint8: the model's answer to the question for it."""
@@ -91,12 +102,14 @@ class Planner:
         text = Continuation(self.runner, document, temperature=0.0)
         return self._parse(self._write_look(text, self.runner.tokenizer.eos, counts))
 
-    def _write_look(self, text: Continuation, end: int, counts: TokenCounts, *, may_decline: bool = False) -> list[int]:
-        """Return the tokens of a look; none if the model ends it at once, where it may."""
+    def _write_look(
+        self, text: Continuation, end: int, counts: TokenCounts, *, may_be_empty: bool = False
+    ) -> list[int]:
+        """Return the tokens of a look; an empty one, by which the model declines, only where it may be."""
         tokens: list[int] = []
         while True:
             allowed = allowed_tokens(self._grammar, tokens, end)
-            token = text.sample(allowed | {end} if may_decline and not tokens else allowed)
+            token = text.sample(allowed | {end} if may_be_empty and not tokens else allowed)
             text.accept(token)
             counts.text += 1
             if token == end:

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from sancai import __version__
-from sancai.device.platform import Platform, current
+from sancai.device.platform import Platform, get_platform
 from sancai.estimate import Calibration, Formats, Load, Work, calibrate, way_of
 from sancai.estimate.calibration import best_seconds
 from sancai.estimate.operator import with_backward
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default=None)
     options = parser.parse_args()
-    platform = current(options.device, options.dtype)
+    platform = get_platform(options.device, options.dtype)
     calibration = calibrate(platform)
     found = rows(mid_size(), platform, calibration)
     rates = calibration.rates

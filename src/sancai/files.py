@@ -7,12 +7,12 @@ import pathlib
 import secrets
 from collections.abc import Iterator
 
-CANNOT_WAIT = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 """What file systems answer that know no waiting."""
 
 
 @contextlib.contextmanager
-def written_whole(path: pathlib.Path, *, shared: bool = False) -> Iterator[pathlib.Path]:
+def atomic_write(path: pathlib.Path, *, shared: bool = False) -> Iterator[pathlib.Path]:
     """Yield a place beside `path` to write to; it takes the place of `path` if all goes well, and goes otherwise.
 
     Args:
@@ -36,5 +36,5 @@ def _settle(path: pathlib.Path) -> None:
         try:
             os.fsync(file.fileno())
         except OSError as error:
-            if error.errno not in CANNOT_WAIT:
+            if error.errno not in NO_FSYNC:
                 raise

@@ -2,7 +2,7 @@
 
     1  every factory names device= and dtype=
     2  no float64, no complex numbers
-    4  no value is read on the host, nothing is copied to or from it, but through sancai.device.host
+    4  no value is read on the host, nothing is copied to or from it, but through sancai.device.transfer
     5  no shape depends on values
     6  no factorisations
     7  no operator that chips lack, outside the rooms of kernels

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from sancai.checkpoint.names import from_official, scale_name, to_official
 from sancai.errors import CheckpointError
-from sancai.files import written_whole
+from sancai.files import atomic_write
 from sancai.model import ModelConfig, Transformer
 from sancai.ops.quantisation import unpack
 from sancai.tokenizer import Tokenizer
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-KEPT_WIDE = ("hc_", "ape", "attn_sink", "gate.bias", "stream_scale")
+FP32_PARAMETERS = ("hc_", "ape", "attn_sink", "gate.bias", "stream_scale")
 """Small tensors that stay fp32, as in DeepSeek's own files."""
 
 
@@ -33,7 +33,7 @@ def save_model(
     (folder / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
     tokenizer.save(folder / TOKENIZER)
     stored = {n: _stored(n, t, dtype) for n, t in _unpacked(to_official(weights)).items()}
-    with written_whole(folder / WEIGHTS) as partial:
+    with atomic_write(folder / WEIGHTS) as partial:
         save_file(stored, partial, metadata={"format": "pt"})
         partial.chmod(0o644)
 
@@ -46,7 +46,7 @@ def _unpacked(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    wide = not tensor.is_floating_point() or any(word in name for word in KEPT_WIDE)
+    wide = not tensor.is_floating_point() or any(word in name for word in FP32_PARAMETERS)
     return tensor.detach().to("cpu", tensor.dtype if wide else dtype).contiguous().clone()
 
 

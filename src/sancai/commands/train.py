@@ -13,7 +13,7 @@ from typing import Any
 
 import tyro
 
-from sancai.commands.options import give, tell
+from sancai.commands.options import log, print_result
 from sancai.errors import ConfigError
 
 ONE_PRESS = 1.0
@@ -24,7 +24,7 @@ SHOWN = ("loss/flow", "loss/text", "gradient_norm")
 def run(arguments: list[str]) -> int | None:
     """Train; `recipe.module:function` comes first, overrides by dotted name after."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        give(
+        print_result(
             "usage: sancai train RECIPE [--run FOLDER] [--setting value …]\n\n"
             "RECIPE is module:function, for example recipes.nano:pretrain; add --help after it for all settings.\n"
             "A run in a folder that holds one already goes on where it stopped.\n"
@@ -40,16 +40,16 @@ def run(arguments: list[str]) -> int | None:
 
     session = train.start(config, folder)
     if session.step >= config.steps:
-        tell(f"{folder} is finished ({session.step} steps); raise --steps to go on or name another --run")
+        log(f"{folder} is finished ({session.step} steps); raise --steps to go on or name another --run")
         return None
     where = f"pack {config.pack}, device {config.device}, run folder {folder}"
-    if collectives.rank() == 0:
-        tell(f"{config.name}: steps {session.step} to {config.steps}, {where}, ranks {collectives.world()}")
+    if collectives.is_rank_zero():
+        log(f"{config.name}: steps {session.step} to {config.steps}, {where}, ranks {collectives.world_size()}")
     with _interrupts() as stopped, _progress(config.steps, session.step) as watch:
         session.train(watch, stop=stopped)
-    if collectives.rank() == 0:
-        give(str(folder / "model"))
-    collectives.stop()
+    if collectives.is_rank_zero():
+        print_result(str(folder / "model"))
+    collectives.shut_down()
     return 130 if stopped() or session.step < config.steps else None
 
 
@@ -102,7 +102,7 @@ def _interrupts() -> Iterator[Any]:
             repeats = 0
             return
         asked = now
-        tell("\nstopping after this step; the state is saved (Ctrl-C again stops at once)")
+        log("\nstopping after this step; the state is saved (Ctrl-C again stops at once)")
 
     before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -121,7 +121,7 @@ def _progress(steps: int, first: int) -> Iterator[Any]:
     from sancai.device import collectives
 
     console = Console(stderr=True)
-    leads = collectives.rank() == 0
+    leads = collectives.is_rank_zero()
     columns = *Progress.get_default_columns()[:-1], TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not (leads and console.is_terminal)) as bar:
         task = bar.add_task("training", total=steps, completed=first)
@@ -130,7 +130,7 @@ def _progress(steps: int, first: int) -> Iterator[Any]:
             shown = "  ".join(f"{n.split('/')[-1]} {report[n]:.3f}" for n in SHOWN if n in report)
             bar.update(task, completed=step, description=shown)
             if leads and not console.is_terminal and step % session.config.log_every == 0:
-                tell(f"step {step}/{steps}  {shown}  {report['seconds']:.2f} s")
+                log(f"step {step}/{steps}  {shown}  {report['seconds']:.2f} s")
             _draw_samples(step, session)
 
         yield watch
@@ -142,20 +142,20 @@ def _draw_samples(step: int, session: Any) -> None:
 
     from sancai import engine, media
     from sancai.device import collectives
-    from sancai.device.platform import current
-    from sancai.device.sharding import whole_on_host
+    from sancai.device.platform import get_platform
+    from sancai.device.sharding import full_state_dict
 
     config = session.config
     if not config.sample_every or step % config.sample_every or not config.sample_prompts:
         return
-    leads = collectives.rank() == 0
-    weights = whole_on_host(session.stepper.average, keeps=leads)
+    leads = collectives.is_rank_zero()
+    weights = full_state_dict(session.stepper.average, keeps=leads)
     if not leads:
         return
     model = type(session.stepper.model)(config.model)
     model.load_state_dict(weights)
     place = "cpu" if config.shard else config.device  # a model that is shared out may fit no device
-    artist = engine.Engine(model, session.tokenizer, current(place))
+    artist = engine.Engine(model, session.tokenizer, get_platform(place))
     rows, sampling = [], engine.SamplingConfig(steps=8)
     for prompt in config.sample_prompts:
         requests = [engine.Request(kind="image", prompt=prompt, seed=s, sampling=sampling) for s in range(4)]

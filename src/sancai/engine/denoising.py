@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sancai.checkpoint import SamplingConfig
-from sancai.device.host import to_device, to_host
+from sancai.device.transfer import to_device, to_host
 from sancai.flow import SamplerState, get_sampler, guide, timesteps
 from sancai.model import Cache, Transformer
 from sancai.sequence import Block, pack, raster_order

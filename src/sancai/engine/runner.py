@@ -7,7 +7,7 @@ import torch
 
 from sancai.checkpoint import GenerationConfig
 from sancai.codec import PixelCodec
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.errors import CapacityError, ConfigError, RequestError
 from sancai.model import Cache, Transformer
 from sancai.sequence import Block, Document, Text, pack

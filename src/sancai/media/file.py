@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 
 from sancai.errors import MediaError
-from sancai.files import written_whole
+from sancai.files import atomic_write
 
 
 def check_writable(path: pathlib.Path, force: bool) -> None:
@@ -26,7 +26,7 @@ def check_writable(path: pathlib.Path, force: bool) -> None:
 def write_file(path: pathlib.Path, content: bytes) -> None:
     """Write a file so that nobody ever sees half of it."""
     try:
-        with written_whole(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_bytes(content)
     except OSError as error:
         raise MediaError(

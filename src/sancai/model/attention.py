@@ -18,7 +18,7 @@ from sancai.model.linear import Linear, RMSNorm
 from sancai.model.moe import Auxiliary
 from sancai.ops.attention import MASKED, attention, sparse_attention
 from sancai.ops.norm import rms_norm
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 from sancai.ops.rope import rotate
 from sancai.ops.topk import index_scores, indexer_topk, topk_mask
 from sancai.sequence import Windows
@@ -251,10 +251,10 @@ class _Reader:
         step = slice(None, None, INDEXER_STRIDE)
         some, logits = visible[:, step], scores[:, step].masked_fill(~visible[:, step], MASKED)
         with torch.no_grad():
-            query = wide(self.seen.query[:, step]) * self.half.width**-0.5
-            raw = torch.einsum("bthk,bsk->bhts", query, wide(context))
+            query = upcast(self.seen.query[:, step]) * self.half.width**-0.5
+            raw = torch.einsum("bthk,bsk->bhts", query, upcast(context))
             raw = raw.masked_fill(~self.group.raw[:, None, step], MASKED)
-            far = torch.einsum("bthk,bsk->bhts", query, wide(values)).masked_fill(~some[:, None], MASKED)
+            far = torch.einsum("bthk,bsk->bhts", query, upcast(values)).masked_fill(~some[:, None], MASKED)
             sink = self.half.attn_sink.view(1, -1, 1, 1).expand(*raw.shape[:3], 1)
             joint = torch.cat([raw, far, sink], -1).softmax(-1)[..., raw.shape[-1] : -1].sum(1)
             teacher = joint / joint.sum(-1, keepdim=True).clamp(min=1e-20)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from sancai.model.compressor import CSA_RATIO, Compressor
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 from sancai.ops.rope import rotate
 
 
@@ -28,4 +28,4 @@ class Indexer(nn.Module):
             cos, sin: (B, T, 1, R/2) at the queries.
         """
         query = rotate(self.wq_b(latent).unflatten(-1, (self.heads, self.dim)), cos, sin)
-        return query, wide(self.weights_proj(hidden)) * (self.dim**-0.5 * self.heads**-0.5)
+        return query, upcast(self.weights_proj(hidden)) * (self.dim**-0.5 * self.heads**-0.5)

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.model.cache import Cache, superseded
 from sancai.model.config import ModelConfig
 from sancai.ops.rope import angles, frequencies

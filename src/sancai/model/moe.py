@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
 from sancai.ops.grouped_matmul import group_rows
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 from sancai.ops.quantisation import PackedStack
 from sancai.ops.route import route
 from sancai.ops.swiglu import swiglu
@@ -156,7 +156,7 @@ class MoE(nn.Module):
     def _collect(self, aux: Auxiliary, chosen: Tensor, affinity: Tensor, real: Tensor) -> None:
         """Record the load and the sequence-wise balance loss (arXiv 2412.19437, section 2.1.2)."""
         batch, count = real.shape[0], affinity.shape[-1]
-        keep = wide(real.unsqueeze(-1))
+        keep = upcast(real.unsqueeze(-1))
         picked = F.one_hot(chosen, count).sum(1, dtype=keep.dtype).view(batch, -1, count) * keep
         tokens = keep.sum(1).clamp(min=1)
         fraction = picked.sum(1) * (count / self.gate.top_k) / tokens

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 
 NUM_FREQUENCIES = 64
 
@@ -76,7 +76,7 @@ class LayerNoise(nn.Module):
         return parts[first], parts[first + 1], noise.frame_tokens
 
     def _shift(self, noise: NoiseModulation, part: slice) -> Tensor:
-        embedding = wide(noise.embedding)
+        embedding = upcast(noise.embedding)
         shift = F.linear(embedding, self.shift.dense(embedding.dtype)[part])
         return shift.repeat_interleave(noise.frame_tokens, 1)
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sancai.device.host import move, to_device
+from sancai.device.transfer import module_to_device, to_device
 from sancai.errors import ConfigError, RequestError
 from sancai.model.block import Block, Pass, VisualBlock, run_block
 from sancai.model.cache import Cache, LayerCache, commit
@@ -19,7 +19,7 @@ from sancai.model.linear import Linear, RMSNorm
 from sancai.model.moe import Auxiliary
 from sancai.model.mtp import MTP
 from sancai.model.visual import Visual
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 from sancai.sequence import NEVER, PackedSequence, TokenMeta
 
 
@@ -104,7 +104,7 @@ class Transformer(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return vocabulary scores (..., V) in fp32 of hidden (..., D)."""
-        return F.linear(wide(hidden), self.head.weight)
+        return F.linear(upcast(hidden), self.head.weight)
 
     def attach_visual(self, visual: VisualConfig, *, seed: int = 0) -> None:
         """Give a text model a fresh visual half; what it computes for text stays the same, bit by bit.
@@ -117,7 +117,7 @@ class Transformer(nn.Module):
         config = replace(self.config, visual=visual)
         half = Visual(config, visual)
         initialise(half, config, seed)
-        move(half, self.device)
+        module_to_device(half, self.device)
         self.config, self.visual = config, half.train(self.training)
 
     def export_text(self) -> dict[str, Tensor]:

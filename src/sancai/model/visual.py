@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.model.block import VisualBlock
 from sancai.model.config import ModelConfig, VisualConfig
 from sancai.model.hyper_connection import HyperHead
 from sancai.model.linear import Linear, RMSNorm
 from sancai.model.noise import NoiseEmbedding
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 from sancai.sequence import morton_order, raster_order
 
 NUM_BANDS = 4
@@ -59,7 +59,7 @@ class LatentHead(nn.Module):
         flat = self.proj(self.norm(self.hc_head(streams)))
         picture = tokens_to_pixels(flat, frame, self.side)
         residual = _convolve(self.conv_out, F.silu(_convolve(self.conv_in, picture)))
-        return pixels_to_tokens(wide(picture + residual), flat.shape[0], self.side)
+        return pixels_to_tokens(upcast(picture + residual), flat.shape[0], self.side)
 
 
 def _convolve(conv: nn.Conv2d, picture: Tensor) -> Tensor:

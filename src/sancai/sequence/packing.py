@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.errors import RequestError
 from sancai.sequence.meta import NEVER, PADDING, TokenMeta
 from sancai.sequence.order import morton_order

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sancai.data.characters.samples import Sampler
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.flow import corrupt, sample_sigma
 from sancai.model import has_next
 from sancai.sequence import PackedSequence, pack

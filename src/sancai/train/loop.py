@@ -24,13 +24,13 @@ from sancai.data.characters.packs import open_pack
 from sancai.data.characters.samples import Sampler, sample_texts
 from sancai.data.characters.vocabulary import known_colors, known_words
 from sancai.device import collectives
-from sancai.device.host import move, to_device, to_host
-from sancai.device.platform import current
-from sancai.device.sharding import beside, shard, whole_on_host
+from sancai.device.platform import get_platform
+from sancai.device.sharding import distribute_like, full_state_dict, shard
+from sancai.device.transfer import module_to_device, to_device, to_host
 from sancai.errors import CheckpointError
 from sancai.model import Transformer
 from sancai.model.moe import Experts
-from sancai.ops.selection import choose_providers
+from sancai.ops.selection import select_backends
 from sancai.telemetry import MetricsFile
 from sancai.tokenizer import Tokenizer
 from sancai.train.config import TrainConfig
@@ -66,7 +66,7 @@ class Run:
             until: step to stop at.
             stop: asked after every step; True saves and returns.
         """
-        leads = collectives.rank() == 0
+        leads = collectives.is_rank_zero()
         metrics = MetricsFile(self.folder / "metrics.jsonl", self.step) if leads else None
         owes = False  # a whole step that no state holds yet
         last = min(until or self.config.steps, self.config.steps)
@@ -94,7 +94,7 @@ class Run:
 
     def _agreed(self, wish: bool) -> bool:
         """Return whether any rank wishes to stop, so that all stop after the same step."""
-        if collectives.world() == 1:
+        if collectives.world_size() == 1:
             return wish
         wishes = torch.full((1,), float(wish), dtype=torch.float32, device="cpu")
         return bool(to_host(collectives.all_reduce(to_device(wishes, self.stepper.model.device))) > 0)
@@ -104,7 +104,7 @@ class Run:
 
         Where weights are sharded all ranks must save together.
         """
-        leads = collectives.rank() == 0
+        leads = collectives.is_rank_zero()
         state = self.state(keeps=leads)
         if not leads:
             return
@@ -127,7 +127,7 @@ class Run:
             "average": self.stepper.average,
             "optimizer": self.stepper.optimizer.state_dict(),
         }
-        return {"step": self.step, **whole_on_host(parts, keeps)}
+        return {"step": self.step, **full_state_dict(parts, keeps)}
 
 
 def start(config: TrainConfig, folder: pathlib.Path) -> Run:
@@ -139,13 +139,13 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
         DeviceError: the device is not here, or does not compute in the run's number format.
     """
     torch.set_flush_denormal(True)
-    platform = current(config.device, config.dtype)
-    rank, _ = collectives.start(platform)
+    platform = get_platform(config.device, config.dtype)
+    rank, _ = collectives.init_ranks(platform)
     library = open_pack(config.pack)
     path = newest_state(folder)
     fresh = path is None
     tokenizer = _tokenizer(config, folder, library, fresh) if rank == 0 else None
-    collectives.wait(platform)
+    collectives.barrier(platform)
     tokenizer = tokenizer or Tokenizer.load(folder / TOKENIZER)
     if tokenizer.vocab_size > config.model.vocab_size:
         raise CheckpointError(
@@ -153,7 +153,7 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
         )
     model = Transformer(config.model, seed=config.seed)
     model.compute_dtype = platform.dtype
-    choose_providers(platform.device, platform.dtype)
+    select_backends(platform.device, platform.dtype)
     if config.model.visual and config.model.visual.sharing == "frozen_text":
         freeze_text(model)
     if fresh and config.start_from:
@@ -161,7 +161,7 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
         load_weights(model, read_weights(source), source)
     if config.shard:
         shard(model, [m for m in model.modules() if isinstance(m, Experts)], platform)
-    move(model, platform.device)
+    module_to_device(model, platform.device)
     run = Run(config, folder, Stepper(model, Sampler(library, tokenizer, config.samples), config), tokenizer)
     if path is not None:
         _restore(run, path)
@@ -205,11 +205,11 @@ def _restore(run: Run, path: pathlib.Path) -> None:
     state, model = load_state(path), run.stepper.model
     try:
         kept = model.state_dict()
-        model.load_state_dict({n: beside(t, kept.get(n, t)) for n, t in state["weights"].items()})
+        model.load_state_dict({n: distribute_like(t, kept.get(n, t)) for n, t in state["weights"].items()})
         run.stepper.optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, KeyError, ValueError) as error:
         raise CheckpointError(
             f"the state {path} belongs to another architecture ({error}); use a new folder or the same settings"
         ) from error
-    run.stepper.average = {n: beside(t, kept[n]) for n, t in state["average"].items()}
+    run.stepper.average = {n: distribute_like(t, kept[n]) for n, t in state["average"].items()}
     run.step = int(state["step"])

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.flow import flow_loss
 from sancai.model import Auxiliary, Output, Transformer, has_next
 from sancai.train.batch import Batch

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from sancai.data.characters.samples import Sampler
 from sancai.device import collectives
-from sancai.device.host import to_host
-from sancai.device.sharding import own
+from sancai.device.sharding import to_local
+from sancai.device.transfer import to_host
 from sancai.errors import CapacityError, ConfigError
 from sancai.model import Auxiliary, Transformer
 from sancai.model.attention import Attention
@@ -133,7 +133,7 @@ class Stepper:
         """Move the average towards the weights, faster in the beginning."""
         keep = min(self.config.ema, (1 + number) / (10 + number))
         state = self.model.state_dict()
-        averages, weights = ([own(kept[n]) for n in self.followed] for kept in (self.average, state))
+        averages, weights = ([to_local(kept[n]) for n in self.followed] for kept in (self.average, state))
         torch._foreach_lerp_(averages, weights, 1 - keep)
 
 
@@ -143,7 +143,7 @@ def _part(batch: Batch) -> Batch:
     Raises:
         ConfigError: there are fewer rows than ranks.
     """
-    rank, world = collectives.rank(), collectives.world()
+    rank, world = collectives.rank(), collectives.world_size()
     if world == 1:
         return batch
     if batch.num_rows < world:
@@ -156,7 +156,7 @@ def _part(batch: Batch) -> Batch:
 
 def _all_ranks(values: list[Tensor], loads: dict[str, Tensor]) -> tuple[list[Tensor], dict[str, Tensor]]:
     """Return losses and loads of all ranks together."""
-    sums = collectives.all_reduced([*values, *loads.values()])
+    sums = collectives.all_reduce_coalesced([*values, *loads.values()])
     return sums[: len(values)], dict(zip(loads, sums[len(values) :], strict=True))
 
 

@@ -30,14 +30,14 @@ from recipes import nano
 from sancai.data.characters.packs import open_pack
 from sancai.data.characters.samples import Sampler, sample_texts
 from sancai.device import collectives, sharding
-from sancai.device.platform import Platform, current, make_current
+from sancai.device.platform import Platform, get_platform, set_device
 from sancai.engine import Clip, Engine, GenerationConfig, Request, SamplingConfig
 from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig
 from sancai.model.moe import Experts
 from sancai.ops.backends import ascend
-from sancai.ops.roles import run
-from sancai.ops.selection import ROLES
-from sancai.ops.trial import Draw
+from sancai.ops.dispatch import run_kernel
+from sancai.ops.selection import OPERATORS
+from sancai.ops.verification import SampleTensors
 from sancai.sequence import Text, pack
 from sancai.tokenizer import Tokenizer
 from sancai.train.loop import Run
@@ -118,10 +118,10 @@ def again(stage: Stage) -> None:
 def keep(stage: Stage) -> None:
     """Train through the loop, write state and model, and go on from them."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(CONFIG, pathlib.Path(folder), Stepper(stage.model(), stage.sampler, CONFIG), stage.tokenizer)
-        run.train(until=1)
-        run.stepper.model.load_state_dict(run.state()["weights"])
-        run.stepper.optimizer.load_state_dict(run.state()["optimizer"])
+        run_kernel = Run(CONFIG, pathlib.Path(folder), Stepper(stage.model(), stage.sampler, CONFIG), stage.tokenizer)
+        run_kernel.train(until=1)
+        run_kernel.stepper.model.load_state_dict(run_kernel.state()["weights"])
+        run_kernel.stepper.optimizer.load_state_dict(run_kernel.state()["optimizer"])
 
 
 def long(stage: Stage) -> None:
@@ -157,7 +157,7 @@ def film(stage: Stage) -> None:
 def shard(stage: Stage) -> None:
     """Take a step as rank 0 of 8: every weight cut in eight, experts gathered in bf16, the rest in fp32."""
     kind = stage.platform.device.type
-    make_current(torch.device(kind, 0))
+    set_device(torch.device(kind, 0))
     store = dist.HashStore()  # no other rank is there, and none is waited for
     dist.init_process_group(dist.get_default_backend_for_device(kind), rank=0, world_size=WORLD, store=store)
     mixture = {task: dataclasses.replace(share, rows=WORLD) for task, share in CONFIG.mixture.items()}
@@ -174,21 +174,24 @@ def shard(stage: Stage) -> None:
 
 def fused(stage: Stage) -> None:
     """Call every fused operator that a role may use, forward and backward; its results look like the reference's."""
-    roles = {role.name: role for role in ROLES}
+    operators = {operator.name: operator for operator in OPERATORS}
     formats = (torch.bfloat16, torch.float16, torch.float32)
-    for provider, dtype in itertools.product(ascend.PROVIDERS, formats):
-        role, kernel = roles[provider.role], provider.load()
-        cases = [c for c in role.cases(Draw(stage.platform.device, dtype)) if kernel.covers(*c.arguments)]
-        for case in cases:
+    for backend, dtype in itertools.product(ascend.BACKENDS, formats):
+        operator, kernel = operators[backend.operator], backend.load()
+        samples = [
+            c for c in operator.samples(SampleTensors(stage.platform.device, dtype)) if kernel.supports(*c.arguments)
+        ]
+        for case in samples:
             leaves = [case.arguments[i].requires_grad_() for i in case.differentiable]
             out, usual = (
-                _tensors(f(*case.arguments)) for f in (partial(run, role, provider.name, kernel), role.reference)
+                _tensors(f(*case.arguments))
+                for f in (partial(run_kernel, operator, backend.name, kernel), operator.reference)
             )
             learned = [o for o in out if o.requires_grad]
             gradients = torch.autograd.grad(learned, leaves, [torch.ones_like(o) for o in learned])
             for expected, got in zip([*usual, *leaves], [*out, *gradients], strict=True):
-                assert (expected.shape, expected.dtype) == (got.shape, got.dtype), (role.name, case.name, got.shape)
-        assert role.dropped == {}, (role.name, role.dropped)
+                assert (expected.shape, expected.dtype) == (got.shape, got.dtype), (operator.name, case.name, got.shape)
+        assert operator.disabled == {}, (operator.name, operator.disabled)
 
 
 def _tensors(out: torch.Tensor | tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
@@ -282,7 +285,7 @@ def _is_away(tensor: torch.Tensor) -> bool:
 def _stage() -> Stage:
     library = open_pack(CONFIG.pack)
     tokenizer = Tokenizer.train(sample_texts(library, random.Random(0), 600), CONFIG.model.vocab_size)
-    return Stage(Counting(), current("auto"), tokenizer, Sampler(library, tokenizer, CONFIG.samples))
+    return Stage(Counting(), get_platform("auto"), tokenizer, Sampler(library, tokenizer, CONFIG.samples))
 
 
 def main(arguments: list[str]) -> Iterator[str]:

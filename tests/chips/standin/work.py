@@ -27,9 +27,9 @@ from chips.standin.device import StandIn, install
 from sancai.checkpoint import load_model
 from sancai.device import Chip, chips
 from sancai.device import registry as registry_module
-from sancai.device.host import counted
 from sancai.device.operators import operators
-from sancai.device.platform import current
+from sancai.device.platform import get_platform
+from sancai.device.transfer import count_transfers
 from sancai.engine import Clip, Engine, Request, SamplingConfig, TextDelta, ThinkingDelta
 from sancai.model import ModelConfig, Transformer, VisualConfig
 from sancai.ops import grouped_matmul
@@ -108,7 +108,7 @@ def _step(here: StandIn, run: Run, number: int, out: dict[str, Any]) -> None:
     if number == STEPS - 1:
         here.reached.clear()  # the operators of one whole step are kept
     started = time.perf_counter()
-    with counted() as crossings:
+    with count_transfers() as crossings:
         out["reports"].append(run.stepper.step(number))
     out["seconds"].append(time.perf_counter() - started)
     out["crossings"].append([crossings.to_device, crossings.to_host, here.to_device, here.to_host])
@@ -116,7 +116,7 @@ def _step(here: StandIn, run: Run, number: int, out: dict[str, Any]) -> None:
 
 def generate(here: StandIn, device: str, dtype: str, model: Transformer, tokenizer: Tokenizer) -> dict[str, Any]:
     """Write, draw and film; return what came and the crossings of each."""
-    engine = Engine(model, tokenizer, current(device, dtype))
+    engine = Engine(model, tokenizer, get_platform(device, dtype))
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     requests = {
         "text": Request(kind="chat", prompt="what is 2 + 3?", sampling=SamplingConfig(max_tokens=4)),
@@ -132,7 +132,7 @@ def generate(here: StandIn, device: str, dtype: str, model: Transformer, tokeniz
     for name, request in requests.items():
         here.to_device = here.to_host = 0
         started = time.perf_counter()
-        with counted() as crossings:
+        with count_transfers() as crossings:
             events = list(engine.generate(request))
         out["seconds"] += time.perf_counter() - started
         out["crossings"][name] = [crossings.to_device, crossings.to_host, here.to_device, here.to_host]

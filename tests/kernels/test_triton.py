@@ -38,14 +38,14 @@ def wrong(backend: Backend, kernel: Kernel, samples: list[SampleInput]) -> str |
 
 
 @pytest.mark.parametrize("dtype", FORMATS, ids=str)
-@pytest.mark.parametrize("provider", backends(), ids=lambda p: p.operator)
+@pytest.mark.parametrize("backend", backends(), ids=lambda p: p.operator)
 @pytest.mark.filterwarnings("error")
 def test_every_kernel_agrees_with_its_reference_in_the_interpreter(backend: Backend, dtype: torch.dtype) -> None:
     samples = BY_NAME[backend.operator].samples(SampleTensors(CPU, dtype))
     assert wrong(backend, backend.load(), samples) is None
 
 
-@pytest.mark.parametrize("provider", backends(), ids=lambda p: p.operator)
+@pytest.mark.parametrize("backend", backends(), ids=lambda p: p.operator)
 def test_kernels_leave_double_precision_to_the_reference(backend: Backend) -> None:
     case = BY_NAME[backend.operator].samples(SampleTensors(CPU, torch.float64))[0]
     assert not backend.load().supports(*case.arguments)

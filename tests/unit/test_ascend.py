@@ -279,7 +279,7 @@ def covered(kernel: Kernel, samples: list[SampleInput]) -> list[SampleInput]:
 PAIRS = [pytest.param(p, d, id=f"{p.operator}-{str(d)[6:]}") for p in ascend.BACKENDS for d in formats(p)]
 
 
-@pytest.mark.parametrize(("provider", "dtype"), PAIRS)
+@pytest.mark.parametrize(("backend", "dtype"), PAIRS)
 def test_every_operator_gives_what_its_role_asks_by_its_documented_formula(
     backend: Backend, dtype: torch.dtype
 ) -> None:
@@ -295,7 +295,7 @@ def test_a_call_with_the_noise_levels_shift_is_left_to_the_reference() -> None:
     assert [c.name for c in samples if not kernel.supports(*c.arguments)] == ["noise"]
 
 
-@pytest.mark.parametrize("provider", ascend.BACKENDS, ids=lambda p: p.operator)
+@pytest.mark.parametrize("backend", ascend.BACKENDS, ids=lambda p: p.operator)
 def test_double_precision_is_left_to_the_reference(backend: Backend) -> None:
     samples = BY_NAME[backend.operator].samples(SampleTensors(CPU, torch.float64))
     assert covered(backend.load(), samples) == []
@@ -304,7 +304,7 @@ def test_double_precision_is_left_to_the_reference(backend: Backend) -> None:
 def test_other_devices_and_older_versions_say_why() -> None:
     assert all("own chips" in str(p.unavailable_reason(CPU)) for p in ascend.BACKENDS)
     with pytest.raises(LookupError, match="no operator npu_not_there"):
-        ascend.operator("npu_not_there")
+        ascend.npu_operator("npu_not_there")
 
 
 def test_every_role_names_the_operators_it_calls() -> None:

@@ -239,8 +239,8 @@ def test_a_machine_is_read():
 TWO_RANKS = """
 import torch
 from sancai.device import collectives as c
-from sancai.device.platform import current
-rank, world = c.start(current("cpu"))
+from sancai.device.platform import get_platform
+rank, world = c.init_ranks(get_platform("cpu"))
 mine = torch.arange(4.0).view(4, 1) + 10 * rank
 assert (rank, world) == (c.rank(), 2)
 assert c.all_reduce(mine.clone()).flatten().tolist() == [10, 12, 14, 16]
@@ -251,18 +251,18 @@ assert c.send_receive(mine, 1 - rank, 1 - rank).flatten().tolist() == [x + 10 * 
 send, receive = ([1, 3], [1, 2]) if rank == 0 else ([2, 2], [3, 2])
 got = c.all_to_all(mine, send, receive).flatten().tolist()
 assert got == ([0, 10, 11] if rank == 0 else [1, 2, 3, 12, 13]), got
-c.stop()
+c.shut_down()
 """
 
 
 SHARDED = """
 import torch
 from sancai.device import collectives as c
-from sancai.device.platform import current
-from sancai.device.sharding import as_part, beside, is_sharded, own, own_rows, shard, whole, whole_on_host
-from sancai.device.sharding import whole_matrices
-platform = current("cpu")
-rank, world = c.start(platform)
+from sancai.device.platform import get_platform
+from sancai.device.sharding import distribute_like, from_local, full_matrices, full_state_dict, full_tensor
+from sancai.device.sharding import is_sharded, local_rows, shard, to_local
+platform = get_platform("cpu")
+rank, world = c.init_ranks(platform)
 
 class Odd(torch.nn.Module):
     def __init__(self):
@@ -279,26 +279,27 @@ before = {n: t.clone() for n, t in model.state_dict().items()}
 shard(model, [model.inner], platform)
 state = model.state_dict()
 assert is_sharded(state["inner.weight"]) and not is_sharded(state["kept"])
-assert own(state["inner.weight"]).shape == ((2, 4) if rank == 0 else (1, 4))
-assert own(state["one"]).shape == ((1, 4) if rank == 0 else (0, 4))
+assert to_local(state["inner.weight"]).shape == ((2, 4) if rank == 0 else (1, 4))
+assert to_local(state["one"]).shape == ((1, 4) if rank == 0 else (0, 4))
 for name, tensor in state.items():
-    assert torch.equal(whole(tensor), before[name]), name
-    assert torch.equal(own(beside(before[name], tensor)), own(tensor)), name
-    assert torch.equal(own_rows(before[name], tensor), own(tensor)), name
-    assert torch.equal(whole(as_part(own(tensor), tensor)), before[name]), name
+    assert torch.equal(full_tensor(tensor), before[name]), name
+    assert torch.equal(to_local(distribute_like(before[name], tensor)), to_local(tensor)), name
+    assert torch.equal(local_rows(before[name], tensor), to_local(tensor)), name
+    assert torch.equal(full_tensor(from_local(to_local(tensor), tensor)), before[name]), name
 stack = torch.arange(40.0).view(2, 5, 4)
 tall = [torch.arange(20.0).view(5, 4) + n for n in range(2)]
 kept = torch.nn.Linear(4, 5)
 shard(kept, [], platform)
 like = [kept.weight, kept.weight, stack]
-got = whole_matrices([own_rows(tall[0], like[0]), own_rows(tall[1], like[1]), stack], like)
+got = full_matrices([local_rows(tall[0], like[0]), local_rows(tall[1], like[1]), stack], like)
 assert all(torch.equal(a[0], b) for a, b in zip(got, tall)) and torch.equal(got[2], stack)
-told = whole_on_host({"a": [state["inner.weight"]]}, keeps=rank == 0)
+told = full_state_dict({"a": [state["inner.weight"]]}, keeps=rank == 0)
 assert told["a"][0].shape == ((3, 4) if rank == 0 else (0,))
 x = torch.full((2, 4), 1.0 + rank)
 model(x).sum().backward()  # gradients are added up, not averaged
-assert torch.equal(whole(model.inner.bias.grad), torch.full((3,), 2 * 2 * 8.0)), whole(model.inner.bias.grad)
-c.stop()
+gradient = full_tensor(model.inner.bias.grad)
+assert torch.equal(gradient, torch.full((3,), 2 * 2 * 8.0)), gradient
+c.shut_down()
 """
 
 

@@ -72,13 +72,13 @@ class Fake:
 
 @pytest.fixture
 def operator(monkeypatch: pytest.MonkeyPatch) -> Operator[..., Any]:
-    monkeypatch.setattr(selection, "OUTCOMES", {})
+    monkeypatch.setattr(selection, "SELECTIONS", {})
     return Operator("square", square, samples)
 
 
 def choose(
     operator: Operator[..., Any], folder: pathlib.Path, *fakes: Fake, dtype: torch.dtype = torch.float32
-) -> selection.Outcome:
+) -> selection.Selection:
     (selection,) = select_backends(CPU, dtype, operators=[operator], backends=[f.backend for f in fakes], folder=folder)
     return selection
 
@@ -118,7 +118,7 @@ def test_it_plays_for_its_device_and_dtype_only(operator: Operator[..., Any], tm
 def test_a_role_that_is_always_called_in_fp32_finds_its_kernel_whatever_layers_compute_in(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "OUTCOMES", {})
+    monkeypatch.setattr(selection, "SELECTIONS", {})
     role_ = Operator("square", square, lambda make: [SampleInput("some", (make.fp32(4, 3), 2.0), (0,))])
     fake = Fake(quick)
     choose(role_, tmp_path, fake, dtype=torch.bfloat16)
@@ -248,11 +248,11 @@ def test_without_kernels_a_compiler_sees_the_reference_whole() -> None:
     assert torch.equal(torch.compile(caller, backend="eager", fullgraph=True)(x), quick(x, 2.0) + 1)
 
 
-@pytest.mark.parametrize("is_fusible", [True, False])
+@pytest.mark.parametrize("prefer_compiled", [True, False])
 def test_compiled_code_calls_a_kernel_unless_the_compiler_fuses_the_role(
     tmp_path: pathlib.Path, prefer_compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "OUTCOMES", {})
+    monkeypatch.setattr(selection, "SELECTIONS", {})
     role_, fake = Operator("square", square, samples, prefer_compiled), Fake(quick)
     choose(role_, tmp_path, fake)
 
@@ -312,7 +312,7 @@ def test_the_roles_of_the_model_have_names_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("role", OPERATORS, ids=lambda r: r.name)
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda r: r.name)
 def test_every_role_passes_its_own_cases_and_notices_a_mistake(
     operator: Operator[..., Any], dtype: torch.dtype
 ) -> None:
@@ -329,7 +329,7 @@ def test_every_role_passes_its_own_cases_and_notices_a_mistake(
     assert verify(spoiled, operator.reference, small) is not None
 
 
-@pytest.mark.parametrize("role", OPERATORS, ids=lambda r: r.name)
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda r: r.name)
 def test_trying_a_role_leaves_its_cases_as_they_are(operator: Operator[..., Any]) -> None:
     small = operator.samples(SampleTensors(CPU, torch.float32))
     before = [t.clone() for c in small for t in c.arguments if isinstance(t, Tensor)]

@@ -58,7 +58,7 @@ def test_bf16_folders_come_back_bit_by_bit(model: Transformer, tmp_path: pathlib
     assert again.config == CONFIG
 
 
-@pytest.mark.parametrize("storage", ["fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["fp8", "fp4"])
 def test_quantised_folders_hold_exactly_the_quantised_numbers(
     model: Transformer, tmp_path: pathlib.Path, weight_format: str
 ) -> None:
@@ -83,7 +83,7 @@ def test_a_second_round_changes_nothing(model: Transformer, tmp_path: pathlib.Pa
         assert {n: a.element(n) for n in a.names} == {n: b.element(n) for n in b.names}
 
 
-@pytest.mark.parametrize("storage", ["fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["fp8", "fp4"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_packed_weights_compute_what_expanded_ones_do_and_stay_small(
     model: Transformer, tmp_path: pathlib.Path, weight_format: str, dtype: torch.dtype
@@ -99,7 +99,7 @@ def test_packed_weights_compute_what_expanded_ones_do_and_stay_small(
             assert torch.equal(getattr(experts, name).view(torch.uint8), torch.stack(parts).view(torch.uint8))
 
 
-@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["bf16", "fp8", "fp4"])
 def test_tiled_experts_unpack_too(
     weight_format: str, model: Transformer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +130,7 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
         return {n: opened.read(n).contiguous().view(torch.uint8).numpy().tobytes() for n in opened.names}
 
 
-@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["bf16", "fp8", "fp4"])
 def test_converting_equals_saving(model: Transformer, tmp_path: pathlib.Path, weight_format: str) -> None:
     wide, direct, converted = (tmp_path / n for n in ("wide", "direct", "converted"))
     save_official(wide, CONFIG, model.state_dict(), "bf16")
@@ -181,7 +181,7 @@ def test_a_multimodal_model_gives_its_text_half(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / "text" / "tokenizer.json").is_file()
 
 
-@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["bf16", "fp8", "fp4"])
 def test_a_whole_model_keeps_its_visual_half_in_any_storage(tmp_path: pathlib.Path, weight_format: str) -> None:
     config = small_config(
         hidden_size=64, head_dim=32, q_lora_rank=32, o_lora_rank=32, moe_intermediate_size=32, vocab_size=300
@@ -228,7 +228,7 @@ def _total(folder: pathlib.Path) -> int:
     return json.loads((folder / INDEX).read_text())["metadata"]["total_size"]
 
 
-@pytest.mark.parametrize("storage", ["fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["fp8", "fp4"])
 def test_packed_weights_survive_a_visual_half_and_an_export_byte_by_byte(
     model: Transformer, tmp_path: pathlib.Path, weight_format: str
 ) -> None:
@@ -256,7 +256,7 @@ def test_our_own_folders_hold_plain_numbers(model: Transformer, tmp_path: pathli
     assert torch.equal(stored[name], expanded["layers.1.ffn.experts.w1"][2].to(torch.bfloat16))
 
 
-@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["bf16", "fp8", "fp4"])
 def test_the_index_tells_the_bytes_of_all_tensors(
     model: Transformer, tmp_path: pathlib.Path, weight_format: str
 ) -> None:

@@ -56,6 +56,11 @@ def rank() -> int:
     return dist.get_rank() if _joined else 0
 
 
+def is_rank_zero() -> bool:
+    """Return whether this process is rank 0, which alone writes files and prints."""
+    return rank() == 0
+
+
 def world_size() -> int:
     """Return the number of ranks that `start` joined; 1 where something else shards the work."""
     return dist.get_world_size() if _joined else 1

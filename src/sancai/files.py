@@ -10,20 +10,27 @@ from collections.abc import Iterator
 NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 """What file systems answer that know no waiting."""
 
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+"""errno values of file systems without hard links."""
+
 
 @contextlib.contextmanager
-def atomic_write(path: pathlib.Path, *, shared: bool = False) -> Iterator[pathlib.Path]:
-    """Yield a place beside `path` to write to; it takes the place of `path` if all goes well, and goes otherwise.
+def atomic_write(path: pathlib.Path, *, shared: bool = False, replace: bool = True) -> Iterator[pathlib.Path]:
+    """Yield a temporary path next to `path`; rename it over `path` on success, delete it on error.
 
     Args:
-        shared: several processes may write the same file at once: each gets a place of its own.
+        shared: several processes may write the same file at once: each gets a temporary path of its own.
+        replace: whether an existing file may be replaced.
+
+    Raises:
+        FileExistsError: `path` exists and may not be replaced.
     """
     suffix = f".{secrets.token_hex(4)}.partial" if shared else ".partial"
     partial = path.with_name(path.name + suffix)
     try:
         yield partial
         _settle(partial)
-        os.replace(partial, path)
+        _give_name(partial, path, replace)
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -38,3 +45,19 @@ def _settle(path: pathlib.Path) -> None:
         except OSError as error:
             if error.errno not in NO_FSYNC:
                 raise
+
+
+def _give_name(partial: pathlib.Path, path: pathlib.Path, replace: bool) -> None:
+    """Rename a finished file; a hard link fails where the name is taken, which no check before it could promise."""
+    if replace:
+        os.replace(partial, path)
+        return
+    try:
+        os.link(partial, path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+        os.replace(partial, path)
+    else:
+        partial.unlink()

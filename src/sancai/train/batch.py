@@ -88,7 +88,7 @@ def prepare(task: str, packed: PackedSequence, amount: float, generator: torch.G
     if packed.visual is None or packed.latents is None or packed.visual.shape[1] == packed.num_committed:
         return Batch(task, packed, None, None, None, targets, learn)
     split = packed.num_committed
-    copy = packed.visual.copy[:, split:].long()
+    copy = packed.visual.copy_id[:, split:].long()
     levels = _levels(copy, amount, generator)
     clean = packed.latents[:, split:]
     noise = torch.randn(clean.shape, generator=generator, device="cpu", dtype=torch.float32)

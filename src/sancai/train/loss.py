@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sancai.device.transfer import to_device
 from sancai.flow import flow_loss
-from sancai.model import Auxiliary, Output, Transformer, has_next
+from sancai.model import AuxiliaryLosses, Output, Transformer, has_next
 from sancai.train.batch import Batch
 from sancai.train.config import LossConfig
 
@@ -25,7 +25,7 @@ class Totals:
 
 
 def loss_terms(
-    model: Transformer, batch: Batch, output: Output, aux: Auxiliary, config: LossConfig, totals: Totals
+    model: Transformer, batch: Batch, output: Output, aux: AuxiliaryLosses, config: LossConfig, totals: Totals
 ) -> dict[str, Tensor]:
     """Return weighted terms whose sum over a step's batches is the step's loss; the batch lies beside the model."""
     terms: dict[str, Tensor] = {}

@@ -11,32 +11,21 @@ from sancai.device import collectives
 from sancai.device.sharding import to_local
 from sancai.device.transfer import to_host
 from sancai.errors import CapacityError, ConfigError
-from sancai.model import Auxiliary, Transformer
-from sancai.model.attention import Attention
-from sancai.model.hyper_connection import HyperConnection
-from sancai.model.moe import Expert, Experts, MoE
+from sancai.model import AuxiliaryLosses, Module, Transformer
+from sancai.model.moe import MoE
 from sancai.train.batch import Batch, batches
 from sancai.train.config import TrainConfig
 from sancai.train.loss import Totals, loss_terms
 from sancai.train.optimizer import Optimizer
 
 READING = ("look", "arithmetic", "talk")
-HOT = {
-    HyperConnection: ("collapse", "expand"),
-    Attention: ("project", "read", "close"),
-    Expert: ("forward",),
-    Experts: ("activate",),
-}
-"""Methods of many small operations, which a compiler joins."""
 
 
 def compile_hot_paths(model: Transformer) -> None:
     """Compile the methods that consist of many small operations; shapes stay free."""
     for module in model.modules():
-        for kind, names in HOT.items():
-            if isinstance(module, kind):
-                for name in names:
-                    setattr(module, name, torch.compile(getattr(module, name), dynamic=True))
+        for name in module.compiled if isinstance(module, Module) else ():
+            setattr(module, name, torch.compile(getattr(module, name), dynamic=True))
 
 
 class Stepper:
@@ -91,11 +80,11 @@ class Stepper:
         report["noisy_tokens"], report["text_tokens"] = sum(b.noisy_tokens for b in todo), totals.text
         return report
 
-    def _learn(self, batch: Batch, totals: Totals) -> tuple[dict[str, Tensor], Auxiliary]:
+    def _learn(self, batch: Batch, totals: Totals) -> tuple[dict[str, Tensor], AuxiliaryLosses]:
         """Add one batch's gradients; return its loss terms and routing statistics."""
         part = _part(batch)
         placed = part.to(self.model.device)
-        aux = Auxiliary(wants_indexer=batch.task == "look")
+        aux = AuxiliaryLosses(wants_indexer=batch.task == "look")
         output = self.model(placed.packed, aux=aux, wants_mtp=batch.task in READING)
         terms = loss_terms(self.model, placed, output, aux, self.config.loss, totals)
         share = part.num_rows / batch.num_rows

@@ -32,7 +32,7 @@ from sancai.data.characters.samples import Sampler, sample_texts
 from sancai.device import collectives, sharding
 from sancai.device.platform import Platform, get_platform, set_device
 from sancai.engine import Clip, Engine, GenerationConfig, Request, SamplingConfig
-from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig
+from sancai.model import AuxiliaryLosses, ModelConfig, Transformer, VisualConfig
 from sancai.model.moe import Experts
 from sancai.ops.backends import ascend
 from sancai.ops.dispatch import run_kernel
@@ -128,7 +128,7 @@ def long(stage: Stage) -> None:
     """Read a long document and learn from it: more keys than the two plain products are used for."""
     model = stage.model()
     stage.counting.take()
-    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=Auxiliary())
+    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=AuxiliaryLosses())
     assert output.hidden is not None
     model.logits(output.hidden).sum().backward()
 

@@ -46,7 +46,7 @@ def traced(rng: np.random.Generator) -> dict[str, tuple[Trace, Load]]:
     config = small_config(index_topk=64)
     model = random_model(config).requires_grad_(False)
     with torch.no_grad():
-        cache = model(pack([[[text(rng, 32)]]]), keep=True).cache
+        cache = model(pack([[[text(rng, 32)]]]), use_cache=True).cache
         passes = {
             "decode": (pack([[[text(rng, 1)]]], cache.cursors), cache, Load(text=1, context=32, scored=1)),
             "prefill": (pack([[[text(rng, 32)]]]), None, Load(text=32, scored=32)),

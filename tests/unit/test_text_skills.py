@@ -7,10 +7,10 @@ import re
 import pytest
 
 from sancai.data import sums, unknown
+from sancai.data.characters.card import KEYS, STATS
 from sancai.data.characters.corpus import MIXTURE, Corpus, texts
 from sancai.data.characters.describe import description
 from sancai.data.characters.persons import person
-from sancai.data.characters.spec import KEYS, STATS
 from sancai.data.characters.story import story
 from sancai.data.characters.synthetic import synthetic_library
 

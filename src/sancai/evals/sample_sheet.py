@@ -43,6 +43,6 @@ def _engine(run: Run, weights: dict[str, Any]) -> engine.Engine:
 
 def _row(artist: engine.Engine, prompt: str) -> np.ndarray:
     """Return one picture a seed, side by side: uint8 (H, W · seeds, 4)."""
-    requests = [engine.Request(kind="image", prompt=prompt, seed=seed, steps=STEPS) for seed in SEEDS]
-    clips = [e for r in requests for e in artist.generate(r) if isinstance(e, engine.Clip)]
-    return np.concatenate([c.frames[0] for c in clips], 1)
+    sampling = engine.SamplingConfig(steps=STEPS)
+    requests = [engine.Request(kind="image", prompt=prompt, seed=seed, sampling=sampling) for seed in SEEDS]
+    return np.concatenate([clip.frames[0] for clip in artist.draw(requests) if clip is not None], 1)

@@ -30,8 +30,8 @@ from recipes import nano
 from sancai.data import Dataset
 from sancai.device import collectives, sharding
 from sancai.device.platform import Platform, get_platform, set_device
-from sancai.engine import Clip, Engine, Request
-from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig
+from sancai.engine import Clip, Engine, GenerationConfig, Request, SamplingConfig
+from sancai.model import AuxiliaryLosses, ModelConfig, Transformer, VisualConfig
 from sancai.model.moe import Experts
 from sancai.ops.backends import ascend
 from sancai.ops.dispatch import run_kernel
@@ -127,7 +127,7 @@ def long(stage: Stage) -> None:
     """Read a long document and learn from it: more keys than the two plain products are used for."""
     model = stage.model()
     stage.counting.take()
-    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=Auxiliary())
+    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=AuxiliaryLosses())
     assert output.hidden is not None
     model.logits(output.hidden).sum().backward()
 
@@ -136,19 +136,21 @@ def chat(stage: Stage) -> None:
     """Answer in text, the likeliest token and drawn ones, once about a picture."""
     engine = _engine(stage)
     picture = np.zeros((64, 64, 4), np.uint8)
-    _generate(engine, Request(kind="chat", prompt="What is 2 + 3?", max_tokens=6))
-    _generate(engine, Request(kind="chat", prompt="Who is it?", max_tokens=6, temperature=1.0, pictures=[picture]))
+    _generate(engine, Request(kind="chat", prompt="What is 2 + 3?", sampling=SamplingConfig(max_tokens=6)))
+    sampling = SamplingConfig(max_tokens=6, temperature=1.0)
+    _generate(engine, Request(kind="chat", prompt="Who is it?", pictures=[picture], sampling=sampling))
 
 
 def image(stage: Stage) -> None:
     """Draw a picture, with guidance."""
-    assert _generate(_engine(stage), Request(kind="image", prompt="an orc", steps=3)) == 1
+    assert _generate(_engine(stage), Request(kind="image", prompt="an orc", sampling=SamplingConfig(steps=3))) == 1
 
 
 def film(stage: Stage) -> None:
     """Film a clip of two blocks, the first committed to the cache."""
     frames = (CONFIG.model.visual or VisualConfig()).block_frames + 2
-    assert _generate(_engine(stage), Request(kind="video", prompt="an orc walks", frames=frames, steps=2)) == frames
+    request = Request(kind="video", prompt="an orc walks", frames=frames, sampling=SamplingConfig(steps=2))
+    assert _generate(_engine(stage), request) == frames
 
 
 def shard(stage: Stage) -> None:
@@ -213,7 +215,9 @@ SCENES: dict[str, Callable[[Stage], None]] = {
 
 def _engine(stage: Stage) -> Engine:
     with mock.patch("sancai.engine.engine.choose_providers"):  # nothing is computed: a trial would choose by chance
-        engine = Engine(Transformer(CONFIG.model, seed=0), stage.tokenizer, stage.platform)
+        engine = Engine(
+            Transformer(CONFIG.model, seed=0), stage.tokenizer, stage.platform, GenerationConfig(max_frames=64)
+        )
     stage.counting.take()
     return engine
 

@@ -31,7 +31,7 @@ from sancai.device import registry as registry_module
 from sancai.device.operators import operators
 from sancai.device.platform import get_platform
 from sancai.device.transfer import count_transfers
-from sancai.engine import Clip, Engine, Request, TextDelta, ThinkingDelta
+from sancai.engine import Clip, Engine, Request, SamplingConfig, TextDelta, ThinkingDelta
 from sancai.model import ModelConfig, Transformer, VisualConfig
 from sancai.ops import grouped_matmul
 from sancai.ops.rope import YarnScaling
@@ -120,11 +120,14 @@ def generate(here: StandIn, device: str, dtype: str, model: Transformer, tokeniz
     engine = Engine(model, tokenizer, get_platform(device, dtype))
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     requests = {
-        "text": Request(kind="chat", prompt="what is 2 + 3?", max_tokens=4),
-        "thought": Request(kind="chat", prompt="hello", max_tokens=2, temperature=1.0, think=True, pictures=[picture]),
-        "picture": Request(kind="image", prompt="a red knight", steps=2),
-        "film": Request(kind="video", prompt="walking", steps=2, frames=3, pictures=[picture]),
-    }
+        "text": Request(kind="chat", prompt="what is 2 + 3?", sampling=SamplingConfig(max_tokens=4)),
+        "thought": Request(
+            kind="chat", prompt="hello", think=True, pictures=[picture],
+            sampling=SamplingConfig(max_tokens=2, temperature=1.0),
+        ),
+        "picture": Request(kind="image", prompt="a red knight", sampling=SamplingConfig(steps=2)),
+        "film": Request(kind="video", prompt="walking", frames=3, pictures=[picture], sampling=SamplingConfig(steps=2)),
+    }  # fmt: skip
     out: dict[str, Any] = {"crossings": {}, "seconds": 0.0}
     here.reached.clear()
     for name, request in requests.items():

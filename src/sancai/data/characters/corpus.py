@@ -11,6 +11,7 @@ Where a turn draws, its thinking is the look and a block follows; elsewhere the 
 import random
 from collections.abc import Callable
 
+from sancai.data.characters.card import card
 from sancai.data.characters.changes import Changer
 from sancai.data.characters.describe import description
 from sancai.data.characters.library import Library
@@ -19,7 +20,6 @@ from sancai.data.characters.persons import Person, person
 from sancai.data.characters.prompts import Prompt, Prompter
 from sancai.data.characters.questions import Asker
 from sancai.data.characters.sentences import short
-from sancai.data.characters.spec import card
 from sancai.data.characters.story import story
 from sancai.data.characters.talk import Talk
 from sancai.data.spelling import as_typed

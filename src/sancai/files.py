@@ -10,6 +10,8 @@ from collections.abc import Iterator
 NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 """What file systems answer that know no waiting."""
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""errno values of a full disk or quota."""
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 """errno values of file systems without hard links."""
 
@@ -45,6 +47,17 @@ def _settle(path: pathlib.Path) -> None:
         except OSError as error:
             if error.errno not in NO_FSYNC:
                 raise
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it came from, says that no room is left on a disk."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return True
+        if "os error 28" in str(error):  # what libraries written in Rust say
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _give_name(partial: pathlib.Path, path: pathlib.Path, replace: bool) -> None:

@@ -27,11 +27,10 @@ import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recipes import nano
-from sancai.data.characters.packs import open_pack
-from sancai.data.characters.samples import Sampler, sample_texts
+from sancai.data import Dataset
 from sancai.device import collectives, sharding
 from sancai.device.platform import Platform, get_platform, set_device
-from sancai.engine import Clip, Engine, Request
+from sancai.engine import Clip, Engine, GenerationConfig, Request, SamplingConfig
 from sancai.model import AuxiliaryLosses, ModelConfig, Transformer, VisualConfig
 from sancai.model.moe import Experts
 from sancai.ops.backends import ascend
@@ -41,7 +40,7 @@ from sancai.ops.verification import SampleTensors
 from sancai.sequence import Text, pack
 from sancai.tokenizer import Tokenizer
 from sancai.train.loop import Run
-from sancai.train.step import Stepper
+from sancai.train.trainer import Trainer
 
 CONFIG = dataclasses.replace(nano.pretrain(), dtype="bfloat16")
 STEPS = range(4)
@@ -80,7 +79,7 @@ class Stage:
     counting: Counting
     platform: Platform
     tokenizer: Tokenizer
-    sampler: Sampler
+    dataset: Dataset
 
     def model(self, config: ModelConfig = CONFIG.model) -> Transformer:
         """Return a fresh model on the device, in bf16."""
@@ -91,21 +90,21 @@ class Stage:
 
 def train(stage: Stage) -> None:
     """Take steps of the recipe: Muon and AdamW, all tasks, routing biases, the weights' average."""
-    stepper = Stepper(stage.model(), stage.sampler, CONFIG)
+    trainer = Trainer(stage.model(), stage.dataset, CONFIG)
     stage.counting.take()
     for number in STEPS:
-        stepper.step(number)
+        trainer.step(number)
 
 
 def again(stage: Stage) -> None:
     """Take one step twice, between them choosing other values for what is read back; launches must not change."""
-    stepper = Stepper(stage.model(), stage.sampler, CONFIG)
-    stepper.step(0)
+    trainer = Trainer(stage.model(), stage.dataset, CONFIG)
+    trainer.step(0)
     reports, taken = [], []
     for byte in (0, OTHER_BYTE):
         stage.counting.read_as(byte)
         stage.counting.take()
-        reports.append(stepper.step(3))
+        reports.append(trainer.step(3))
         taken.append(stage.counting.take())
     stage.counting.read_as(0)
     if reports[0] == reports[1]:
@@ -118,10 +117,10 @@ def again(stage: Stage) -> None:
 def keep(stage: Stage) -> None:
     """Train through the loop, write state and model, and go on from them."""
     with tempfile.TemporaryDirectory() as folder:
-        run_kernel = Run(CONFIG, pathlib.Path(folder), Stepper(stage.model(), stage.sampler, CONFIG), stage.tokenizer)
+        run_kernel = Run(CONFIG, pathlib.Path(folder), Trainer(stage.model(), stage.dataset, CONFIG), stage.tokenizer)
         run_kernel.train(until=1)
-        run_kernel.stepper.model.load_state_dict(run_kernel.state()["weights"])
-        run_kernel.stepper.optimizer.load_state_dict(run_kernel.state()["optimizer"])
+        run_kernel.trainer.model.load_state_dict(run_kernel.state()["weights"])
+        run_kernel.trainer.optimizer.load_state_dict(run_kernel.state()["optimizer"])
 
 
 def long(stage: Stage) -> None:
@@ -137,19 +136,21 @@ def chat(stage: Stage) -> None:
     """Answer in text, the likeliest token and drawn ones, once about a picture."""
     engine = _engine(stage)
     picture = np.zeros((64, 64, 4), np.uint8)
-    _generate(engine, Request(kind="chat", prompt="What is 2 + 3?", max_tokens=6))
-    _generate(engine, Request(kind="chat", prompt="Who is it?", max_tokens=6, temperature=1.0, pictures=[picture]))
+    _generate(engine, Request(kind="chat", prompt="What is 2 + 3?", sampling=SamplingConfig(max_tokens=6)))
+    sampling = SamplingConfig(max_tokens=6, temperature=1.0)
+    _generate(engine, Request(kind="chat", prompt="Who is it?", pictures=[picture], sampling=sampling))
 
 
 def image(stage: Stage) -> None:
     """Draw a picture, with guidance."""
-    assert _generate(_engine(stage), Request(kind="image", prompt="an orc", steps=3)) == 1
+    assert _generate(_engine(stage), Request(kind="image", prompt="an orc", sampling=SamplingConfig(steps=3))) == 1
 
 
 def film(stage: Stage) -> None:
     """Film a clip of two blocks, the first committed to the cache."""
     frames = (CONFIG.model.visual or VisualConfig()).block_frames + 2
-    assert _generate(_engine(stage), Request(kind="video", prompt="an orc walks", frames=frames, steps=2)) == frames
+    request = Request(kind="video", prompt="an orc walks", frames=frames, sampling=SamplingConfig(steps=2))
+    assert _generate(_engine(stage), request) == frames
 
 
 def shard(stage: Stage) -> None:
@@ -164,9 +165,9 @@ def shard(stage: Stage) -> None:
     model = stage.model(dataclasses.replace(CONFIG.model, n_routed_experts=WORLD, visual=visual))
     with mock.patch.object(collectives, "_joined", True):
         sharding.shard(model, [m for m in model.modules() if isinstance(m, Experts)], stage.platform)
-        stepper = Stepper(model, stage.sampler, config)
+        trainer = Trainer(model, stage.dataset, config)
         stage.counting.take()
-        stepper.step(0)
+        trainer.step(0)
     dist.destroy_process_group()
 
 
@@ -214,7 +215,9 @@ SCENES: dict[str, Callable[[Stage], None]] = {
 
 def _engine(stage: Stage) -> Engine:
     with mock.patch("sancai.engine.engine.choose_providers"):  # nothing is computed: a trial would choose by chance
-        engine = Engine(Transformer(CONFIG.model, seed=0), stage.tokenizer, stage.platform)
+        engine = Engine(
+            Transformer(CONFIG.model, seed=0), stage.tokenizer, stage.platform, GenerationConfig(max_frames=64)
+        )
     stage.counting.take()
     return engine
 
@@ -279,9 +282,8 @@ def _is_away(tensor: torch.Tensor) -> bool:
 
 
 def _stage() -> Stage:
-    library = open_pack(CONFIG.pack)
-    tokenizer = Tokenizer.train(sample_texts(library, random.Random(0), 600), CONFIG.model.vocab_size)
-    return Stage(Counting(), get_platform("auto"), tokenizer, Sampler(library, tokenizer, CONFIG.samples))
+    tokenizer = Tokenizer.train(CONFIG.data.texts(random.Random(0), 600), CONFIG.model.vocab_size)
+    return Stage(Counting(), get_platform("auto"), tokenizer, CONFIG.data.open(tokenizer))
 
 
 def main(arguments: list[str]) -> Iterator[str]:

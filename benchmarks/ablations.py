@@ -74,7 +74,7 @@ def raster() -> Iterator[None]:
     def plain(rows: int, columns: int) -> np.ndarray:
         return np.arange(rows * columns)
 
-    places = ("sancai.model.visual", "sancai.sequence.packing", "sancai.engine.flow_sampler")
+    places = ("sancai.sequence.order", "sancai.sequence.packing")
     with contextlib.ExitStack() as stack:
         for place in places:
             for name in ("morton_order", "raster_order"):

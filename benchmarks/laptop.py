@@ -65,7 +65,9 @@ def inference() -> dict[str, object]:
     clip = median_seconds(lambda: model.video(prompt), 3)
     started = time.perf_counter()
     usage = None
-    for event in model.generate(api.Request(kind="chat", prompt="describe a sum", max_tokens=96, temperature=2.0)):
+    sampling = model.engine.generation.sampling.replace(max_tokens=96, temperature=2.0)
+    request = api.Request(kind="chat", prompt="describe a sum", sampling=sampling)
+    for event in model.generate(request):
         usage = event
     text_seconds = time.perf_counter() - started
     return {

@@ -22,6 +22,7 @@ def model() -> ModelConfig:
         num_attention_heads=4, head_dim=128, qk_rope_head_dim=64, q_lora_rank=128, o_groups=2, o_lora_rank=128,
         sliding_window=128, index_n_heads=16, index_head_dim=64, index_topk=64, n_routed_experts=4,
         num_experts_per_tok=2, moe_intermediate_size=192, num_hash_layers=1, hc_mult=2, hc_sinkhorn_iters=8,
+        max_position_embeddings=2048,
         visual=VisualConfig(n_routed_experts=6, num_experts_per_tok=2, local_blocks=1, block_frames=13),
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ import importlib
 import sys
 import traceback
 
-from sancai.errors import CapacityError, SancaiError
+from sancai.errors import CapacityError, DeclinedError, SancaiError
 from sancai.files import is_disk_full
 
 COMMANDS = {
@@ -20,11 +20,11 @@ COMMANDS = {
 }
 BACKEND = "Failed to load the backend extension"
 """What torch says when a package that loads itself together with it fails."""
-OK, FAILURE, USAGE, NO_ROOM, INTERRUPTED = 0, 1, 2, 4, 130
+OK, FAILURE, USAGE, DECLINED, NO_ROOM, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return the exit code (0 ok, 1 failure, 2 usage, 4 no room, 130 interrupted)."""
+    """Run one command; return the exit code (0 ok, 1 failure, 2 usage, 3 declined, 4 no room, 130 interrupted)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     if debug:
@@ -66,6 +66,9 @@ def _run(name: str, arguments: list[str], debug: bool) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return INTERRUPTED
+    except DeclinedError as error:
+        sys.stderr.write(f"nothing was drawn; the model answers: {error}\n")
+        return DECLINED
     except SancaiError as error:
         if debug:
             traceback.print_exc()

@@ -291,6 +291,6 @@ def test_two_ranks_make_the_steps_of_one(tmp_path: pathlib.Path, sharing: tuple[
 
 def test_fewer_rows_than_ranks_are_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = start(short(mixture={"image": Share(1)}), tmp_path)
-    monkeypatch.setattr(collectives, "world", lambda: 2)
+    monkeypatch.setattr(collectives, "world_size", lambda: 2)
     with pytest.raises(ConfigError, match="image has 1 rows a step, fewer than 2 ranks"):
         run.trainer.step(0)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from recipes import nano
-from sancai.device.host import counted, move
-from sancai.device.sharding import whole_on_host
+from sancai.device.sharding import full_state_dict
+from sancai.device.transfer import count_transfers, module_to_device
 from sancai.errors import CapacityError, DeviceError
 from sancai.train import Run, Share, start
 from sancai.train import trainer as trainer_module
@@ -67,15 +67,15 @@ def test_a_device_that_is_not_here_stops_a_run_before_it_begins(tmp_path: pathli
 
 def test_a_module_moves_in_place_and_is_counted() -> None:
     module = torch.nn.Linear(2, 3, dtype=torch.float32)
-    with counted() as crossings:
-        assert move(module, torch.device("meta")) is module
-        move(module, torch.device("meta"))
+    with count_transfers() as crossings:
+        assert module_to_device(module, torch.device("meta")) is module
+        module_to_device(module, torch.device("meta"))
     assert (crossings.to_device, crossings.to_host) == (2, 0)
     assert module.weight.device.type == "meta"
 
 
 def test_files_get_host_tensors_out_of_any_nesting() -> None:
     weight = torch.ones(2, requires_grad=True)
-    out = whole_on_host({"a": [weight, 3], "b": ({"c": weight},), "d": "name"})
+    out = full_state_dict({"a": [weight, 3], "b": ({"c": weight},), "d": "name"})
     assert out["a"][1] == 3 and out["d"] == "name" and isinstance(out["b"], tuple)
     assert not out["a"][0].requires_grad and torch.equal(out["b"][0]["c"], weight)

@@ -7,7 +7,7 @@ import sys
 import time
 from types import FrameType, TracebackType
 
-from sancai.commands.options import tell
+from sancai.commands.options import log
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 """Ctrl-C, `kill`, a closed terminal, a batch system's warning before the time is up; as far as the system has them."""
@@ -58,7 +58,7 @@ class Interrupts:
             return
         self.caught, self._at = number, now
         with contextlib.suppress(OSError, ValueError):
-            tell(f"\n{name}: stopping after this step; the state is saved (Ctrl-C again stops at once)")
+            log(f"\n{name}: stopping after this step; the state is saved (Ctrl-C again stops at once)")
 
 
 def _leave_terminal() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import tyro
 
 from sancai.commands.interrupts import Interrupts
-from sancai.commands.options import give, tell
+from sancai.commands.options import log, print_result
 from sancai.errors import ConfigError
 
 SHOWN = ("loss/flow", "loss/text", "gradient_norm")
@@ -22,7 +22,7 @@ STOPPED = 128
 def run(arguments: list[str]) -> int | None:
     """Train; `recipe.module:function` comes first, overrides by dotted name after."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        give(
+        print_result(
             "usage: sancai train RECIPE [--run FOLDER] [--setting value …]\n\n"
             "RECIPE is module:function, for example recipes.nano:pretrain; add --help after it for all settings.\n"
             "A run in a folder that holds one already goes on where it stopped.\n"
@@ -43,15 +43,15 @@ def run(arguments: list[str]) -> int | None:
 
     todo = train.stages(configs, folder) if isinstance(made, tuple) else [(configs[0], folder)]
     if all(map(train.is_finished, todo)):
-        tell(f"{folder} is finished ({configs[-1].steps} steps); raise --steps to go on or name another --run")
+        log(f"{folder} is finished ({configs[-1].steps} steps); raise --steps to go on or name another --run")
         return None
     with Interrupts() as interrupts:
         for session in train.open_stages(todo):
             _train(session, interrupts)
     is_whole = session.step >= session.config.steps  # the files say so later on ranks that do not write
-    if collectives.rank() == 0:
-        give(str(session.folder / "model"))
-    collectives.stop()
+    if collectives.is_rank_zero():
+        print_result(str(session.folder / "model"))
+    collectives.shut_down()
     return None if is_whole and interrupts.caught is None else STOPPED + (interrupts.caught or 2)
 
 
@@ -61,9 +61,9 @@ def _train(session: Any, interrupts: Interrupts) -> None:
     from sancai.evals import write_sample_sheet
 
     config = session.config
-    if collectives.rank() == 0:
-        where = f"device {config.device}, run folder {session.folder}, ranks {collectives.world()}"
-        tell(f"{config.name}: steps {session.step} to {config.steps}, {where}")
+    if collectives.is_rank_zero():
+        where = f"device {config.device}, run folder {session.folder}, ranks {collectives.world_size()}"
+        log(f"{config.name}: steps {session.step} to {config.steps}, {where}")
     with _progress(config.steps, session.step) as show:
         session.train((show, write_sample_sheet), stop=interrupts)
 
@@ -109,7 +109,7 @@ def _progress(steps: int, first: int) -> Iterator[Any]:
     from sancai.device import collectives
 
     console = Console(stderr=True)
-    is_rank_zero = collectives.rank() == 0
+    is_rank_zero = collectives.is_rank_zero()
     columns = *Progress.get_default_columns()[:-1], TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not (is_rank_zero and console.is_terminal)) as bar:
         task = bar.add_task("training", total=steps, completed=first)
@@ -118,7 +118,7 @@ def _progress(steps: int, first: int) -> Iterator[Any]:
             shown = step_line(report, session.limit)
             bar.update(task, completed=step, description=shown)
             if is_rank_zero and not console.is_terminal and step % session.config.log_every == 0:
-                tell(f"step {step}/{steps}  {shown}  {report['seconds']:.2f} s")
+                log(f"step {step}/{steps}  {shown}  {report['seconds']:.2f} s")
 
         yield show
 

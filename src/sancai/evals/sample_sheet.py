@@ -6,8 +6,8 @@ import numpy as np
 
 from sancai import engine, media
 from sancai.device import collectives
-from sancai.device.platform import current
-from sancai.device.sharding import whole_on_host
+from sancai.device.platform import get_platform
+from sancai.device.sharding import full_state_dict
 from sancai.model import Transformer
 from sancai.train import Run
 
@@ -24,8 +24,8 @@ def write_sample_sheet(step: int, report: dict[str, float], run: Run) -> None:
     config = run.config
     if not config.sample_every or step % config.sample_every or not config.sample_prompts:
         return
-    is_rank_zero = collectives.rank() == 0
-    weights = whole_on_host(run.trainer.ema, keeps=is_rank_zero)
+    is_rank_zero = collectives.is_rank_zero()
+    weights = full_state_dict(run.trainer.ema, keeps=is_rank_zero)
     if not is_rank_zero:
         return
     artist = _engine(run, weights)
@@ -38,11 +38,11 @@ def _engine(run: Run, weights: dict[str, Any]) -> engine.Engine:
     """Return an engine with these weights; on the CPU where one device may not hold the model."""
     model = Transformer(run.config.model, seed=None)
     model.load_state_dict(weights)
-    return engine.Engine(model, run.tokenizer, current("cpu" if run.config.shard else run.config.device))
+    return engine.Engine(model, run.tokenizer, get_platform("cpu" if run.config.shard else run.config.device))
 
 
 def _row(artist: engine.Engine, prompt: str) -> np.ndarray:
     """Return one picture a seed, side by side: uint8 (H, W · seeds, 4)."""
-    requests = [engine.Request(kind="image", prompt=prompt, seed=seed, steps=STEPS) for seed in SEEDS]
-    clips = [e for r in requests for e in artist.generate(r) if isinstance(e, engine.Clip)]
-    return np.concatenate([c.frames[0] for c in clips], 1)
+    sampling = engine.SamplingConfig(steps=STEPS)
+    requests = [engine.Request(kind="image", prompt=prompt, seed=seed, sampling=sampling) for seed in SEEDS]
+    return np.concatenate([clip.frames[0] for clip in artist.draw(requests) if clip is not None], 1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sancai.data.dataset import Dataset, Task
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.errors import ConfigError
 from sancai.flow import corrupt, sample_sigma
 from sancai.model import has_next
@@ -109,7 +109,7 @@ def prepare(name: str, task: Task, packed: PackedSequence, generator: torch.Gene
     if task.shift is None:
         raise ConfigError(f"documents of {name} hold noisy blocks; give its Task the shift of their noise levels")
     split = packed.num_committed
-    copy = packed.visual.copy[:, split:].long()
+    copy = packed.visual.copy_id[:, split:].long()
     levels = _levels(copy, task.shift, generator)
     clean = packed.latents[:, split:]
     noise = torch.randn(clean.shape, generator=generator, device="cpu", dtype=torch.float32)

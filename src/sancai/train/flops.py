@@ -96,7 +96,7 @@ def batch_flops(batch: Batch, active: ActiveWeights, config: ModelConfig) -> flo
 def _keys(tokens: TokenMeta, config: ModelConfig, ratios: tuple[int, ...]) -> float:
     """Return how many keys all tokens read in layers of these ratios: window, compressed entries, their own block."""
     real = tokens.is_real
-    before = tokens.limit[real].float()
+    before = tokens.causal_limit[real].float()
     own = _block_sizes(tokens)[real].float()
     total = float(own.sum() + before.clamp(max=config.sliding_window).sum()) * len(ratios)
     for ratio in filter(None, ratios):
@@ -107,4 +107,4 @@ def _keys(tokens: TokenMeta, config: ModelConfig, ratios: tuple[int, ...]) -> fl
 
 def _block_sizes(tokens: TokenMeta) -> Tensor:
     """Return how many tokens the block of each token has (B, T), 0 for text."""
-    return (tokens.copy[:, :, None] == tokens.copy[:, None]).sum(-1) * (tokens.copy > 0)
+    return (tokens.copy_id[:, :, None] == tokens.copy_id[:, None]).sum(-1) * (tokens.copy_id > 0)

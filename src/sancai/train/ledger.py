@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sancai.files import written_whole
+from sancai.files import atomic_write
 
 NAME = "ledger.json"
 COUNTED = ("frames", "noisy_tokens", "text_tokens", "learned_tokens", "flops", "seconds")
@@ -51,5 +51,5 @@ class Ledger:
 
     def save(self, folder: pathlib.Path, **facts: Any) -> None:
         """Write `ledger.json`; facts as for `summary`."""
-        with written_whole(folder / NAME) as partial:
+        with atomic_write(folder / NAME) as partial:
             partial.write_text(json.dumps(self.summary(**facts), indent=1) + "\n", encoding="utf-8")

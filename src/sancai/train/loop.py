@@ -12,10 +12,10 @@ import torch
 
 from sancai.checkpoint import newest_state, save_model, save_state
 from sancai.device import collectives
-from sancai.device.host import to_device, to_host
 from sancai.device.matmul_limit import matmul_limit
-from sancai.device.platform import current
-from sancai.device.sharding import whole_on_host
+from sancai.device.platform import get_platform
+from sancai.device.sharding import full_state_dict
+from sancai.device.transfer import to_device, to_host
 from sancai.errors import CapacityError
 from sancai.files import is_disk_full
 from sancai.telemetry import MetricsFile
@@ -67,7 +67,7 @@ class Run:
         last = min(until or self.config.steps, self.config.steps)
         if self.step >= last:
             return
-        is_rank_zero = collectives.rank() == 0
+        is_rank_zero = collectives.is_rank_zero()
         with locked(self.folder) if is_rank_zero else contextlib.nullcontext(), self._disk_errors():
             metrics = MetricsFile(self.folder / "metrics.jsonl", self.step) if is_rank_zero else None
             self._measure_limit()
@@ -104,7 +104,7 @@ class Run:
 
     def _any_rank(self, wish: bool) -> bool:
         """Return whether any rank wishes to stop, so that all stop after the same step."""
-        if collectives.world() == 1:
+        if collectives.world_size() == 1:
             return wish
         wishes = torch.full((1,), float(wish), dtype=torch.float32, device="cpu")
         return bool(to_host(collectives.all_reduce(to_device(wishes, self.trainer.model.device))) > 0)
@@ -112,7 +112,7 @@ class Run:
     def _measure_limit(self) -> None:
         """Measure what the machine can do at most, once."""
         if self.config.measure_limit and self.limit is None:
-            self.limit = matmul_limit(current(self.config.device, self.config.dtype)) * collectives.world()
+            self.limit = matmul_limit(get_platform(self.config.device, self.config.dtype)) * collectives.world_size()
 
     @contextlib.contextmanager
     def _prefetching(self, last: int) -> Iterator[None]:
@@ -144,7 +144,7 @@ class Run:
 
         Where weights are sharded all ranks must save together.
         """
-        is_rank_zero = collectives.rank() == 0
+        is_rank_zero = collectives.is_rank_zero()
         state = self.state(keeps=is_rank_zero)
         if not is_rank_zero:
             return
@@ -167,4 +167,4 @@ class Run:
             "ema": self.trainer.ema,
             "optimizer": self.trainer.optimizer.state_dict(),
         }
-        return {"step": self.step, "ledger": asdict(self.ledger), **whole_on_host(parts, keeps)}
+        return {"step": self.step, "ledger": asdict(self.ledger), **full_state_dict(parts, keeps)}

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.flow import flow_loss
-from sancai.model import Auxiliary, Output, Transformer, has_next
+from sancai.model import AuxiliaryLosses, Output, Transformer, has_next
 from sancai.train.batch import Batch
 from sancai.train.config import LossConfig
 
@@ -36,7 +36,7 @@ class Term:
 
 
 def loss_terms(
-    model: Transformer, batch: Batch, output: Output, aux: Auxiliary, config: LossConfig, totals: Totals
+    model: Transformer, batch: Batch, output: Output, aux: AuxiliaryLosses, config: LossConfig, totals: Totals
 ) -> dict[str, Term]:
     """Return the terms of one batch; Σ total · scale over the batches of a step is the step's loss.
 

@@ -17,13 +17,13 @@ from sancai.checkpoint import (
     read_weights,
 )
 from sancai.device import collectives
-from sancai.device.host import move
-from sancai.device.platform import current
-from sancai.device.sharding import beside, shard
+from sancai.device.platform import get_platform
+from sancai.device.sharding import distribute_like, shard
+from sancai.device.transfer import module_to_device
 from sancai.errors import CheckpointError
 from sancai.model import Transformer
 from sancai.model.moe import Experts
-from sancai.ops.selection import choose_providers
+from sancai.ops.selection import select_backends
 from sancai.tokenizer import Tokenizer
 from sancai.train.config import TrainConfig
 from sancai.train.ledger import Ledger
@@ -44,13 +44,13 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
         CheckpointError: another process trains in the folder, or what lies there does not fit.
     """
     torch.set_flush_denormal(True)
-    platform = current(config.device, config.dtype)
-    rank, _ = collectives.start(platform)
+    platform = get_platform(config.device, config.dtype)
+    rank, _ = collectives.init_ranks(platform)
     if rank == 0:
         check_unlocked(folder)
     path = newest_state(folder)
     tokenizer = _tokenizer(config, folder, is_new=path is None) if rank == 0 else None
-    collectives.wait(platform)
+    collectives.barrier(platform)
     tokenizer = tokenizer or Tokenizer.load(folder / TOKENIZER)
     if tokenizer.vocab_size > config.model.vocab_size:
         raise CheckpointError(
@@ -58,12 +58,12 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
         )
     model = _model(config, is_new=path is None)
     model.compute_dtype = platform.dtype
-    choose_providers(platform.device, platform.dtype)
+    select_backends(platform.device, platform.dtype)
     if config.model.visual and config.model.visual.sharing == "frozen_text":
         freeze_text(model)
     if config.shard:
         shard(model, [m for m in model.modules() if isinstance(m, Experts)], platform)
-    move(model, platform.device)
+    module_to_device(model, platform.device)
     run = Run(config, folder, Trainer(model, config.data.open(tokenizer), config), tokenizer)
     if path is not None:
         _restore(run, path)
@@ -136,12 +136,12 @@ def _restore(run: Run, path: pathlib.Path) -> None:
     state, model = load_state(path), run.trainer.model
     try:
         kept = model.state_dict()
-        model.load_state_dict({n: beside(t, kept.get(n, t)) for n, t in state["weights"].items()})
+        model.load_state_dict({n: distribute_like(t, kept.get(n, t)) for n, t in state["weights"].items()})
         run.trainer.optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, KeyError, ValueError) as error:
         raise CheckpointError(
             f"the state {path} belongs to another architecture ({error}); use a new folder or the same settings"
         ) from error
-    run.trainer.ema = {n: beside(t, kept[n]) for n, t in _ema(state).items()}
+    run.trainer.ema = {n: distribute_like(t, kept[n]) for n, t in _ema(state).items()}
     run.step = int(state["step"])
     run.ledger = Ledger(**state.get("ledger", {}))

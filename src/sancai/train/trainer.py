@@ -9,35 +9,23 @@ from torch import Tensor
 
 from sancai.data.dataset import Dataset
 from sancai.device import collectives
-from sancai.device.host import to_host
-from sancai.device.sharding import own
+from sancai.device.sharding import to_local
+from sancai.device.transfer import to_host
 from sancai.errors import CapacityError, ConfigError
-from sancai.model import Auxiliary, Transformer
-from sancai.model.attention import Attention
-from sancai.model.hyper_connection import HyperConnection
-from sancai.model.moe import Expert, Experts, MoE
+from sancai.model import AuxiliaryLosses, Module, Transformer
+from sancai.model.moe import MoE
 from sancai.train.batch import Batch, Batches
 from sancai.train.config import TrainConfig
 from sancai.train.flops import active_weights, batch_flops
 from sancai.train.loss import Term, Totals, loss_terms
 from sancai.train.optimizer import Optimizer
 
-HOT = {
-    HyperConnection: ("collapse", "expand"),
-    Attention: ("project", "read", "close"),
-    Expert: ("forward",),
-    Experts: ("activate",),
-}
-"""Methods of many small operations, which a compiler joins."""
-
 
 def compile_hot_paths(model: Transformer) -> None:
     """Compile the methods that consist of many small operations; shapes stay free."""
     for module in model.modules():
-        for kind, names in HOT.items():
-            if isinstance(module, kind):
-                for name in names:
-                    setattr(module, name, torch.compile(getattr(module, name), dynamic=True))
+        for name in module.compiled if isinstance(module, Module) else ():
+            setattr(module, name, torch.compile(getattr(module, name), dynamic=True))
 
 
 class Trainer:
@@ -89,11 +77,11 @@ class Trainer:
         report = _losses(terms, sums) | {"gradient_norm": norm, "lr_factor": self.config.lr_factor(number)}
         return report | {"effective_experts": min(experts, default=float("inf"))} | self._amounts(batches)
 
-    def _learn(self, batch: Batch, totals: Totals) -> tuple[dict[str, Term], Auxiliary]:
+    def _learn(self, batch: Batch, totals: Totals) -> tuple[dict[str, Term], AuxiliaryLosses]:
         """Add one batch's gradients; return its loss terms and routing statistics."""
         part = _part(batch)
         placed = part.to(self.model.device)
-        aux = Auxiliary(wants_indexer=batch.task.indexer)
+        aux = AuxiliaryLosses(wants_indexer=batch.task.indexer)
         output = self.model(placed.packed, aux=aux, wants_mtp=batch.task.mtp)
         terms = loss_terms(self.model, placed, output, aux, self.config.loss, totals)
         share = part.num_rows / batch.num_rows
@@ -130,7 +118,7 @@ class Trainer:
         """Move the average towards the weights, faster in the first steps."""
         keep = min(self.config.ema, (1 + number) / (10 + number))
         state = self.model.state_dict()
-        averages, weights = ([own(kept[n]) for n in self.averaged] for kept in (self.ema, state))
+        averages, weights = ([to_local(kept[n]) for n in self.averaged] for kept in (self.ema, state))
         torch._foreach_lerp_(averages, weights, 1 - keep)
 
 
@@ -151,7 +139,7 @@ def _part(batch: Batch) -> Batch:
     Raises:
         ConfigError: there are fewer rows than ranks.
     """
-    rank, world = collectives.rank(), collectives.world()
+    rank, world = collectives.rank(), collectives.world_size()
     if world == 1:
         return batch
     if batch.num_rows < world:
@@ -164,7 +152,7 @@ def _part(batch: Batch) -> Batch:
 
 def _all_ranks(values: list[Tensor], loads: dict[str, Tensor]) -> tuple[list[Tensor], dict[str, Tensor]]:
     """Return losses and loads of all ranks together."""
-    sums = collectives.all_reduced([*values, *loads.values()])
+    sums = collectives.all_reduce_coalesced([*values, *loads.values()])
     return sums[: len(values)], dict(zip(loads, sums[len(values) :], strict=True))
 
 

@@ -29,14 +29,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from recipes import nano
 from sancai.data import Dataset
 from sancai.device import collectives, sharding
-from sancai.device.platform import Platform, current, make_current
-from sancai.engine import Clip, Engine, Request
-from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig
+from sancai.device.platform import Platform, get_platform, set_device
+from sancai.engine import Clip, Engine, GenerationConfig, Request, SamplingConfig
+from sancai.model import AuxiliaryLosses, ModelConfig, Transformer, VisualConfig
 from sancai.model.moe import Experts
 from sancai.ops.backends import ascend
-from sancai.ops.roles import run
-from sancai.ops.selection import ROLES
-from sancai.ops.trial import Draw
+from sancai.ops.dispatch import run_kernel
+from sancai.ops.selection import OPERATORS
+from sancai.ops.verification import SampleTensors
 from sancai.sequence import Text, pack
 from sancai.tokenizer import Tokenizer
 from sancai.train.loop import Run
@@ -117,17 +117,17 @@ def again(stage: Stage) -> None:
 def keep(stage: Stage) -> None:
     """Train through the loop, write state and model, and go on from them."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(CONFIG, pathlib.Path(folder), Trainer(stage.model(), stage.dataset, CONFIG), stage.tokenizer)
-        run.train(until=1)
-        run.trainer.model.load_state_dict(run.state()["weights"])
-        run.trainer.optimizer.load_state_dict(run.state()["optimizer"])
+        run_kernel = Run(CONFIG, pathlib.Path(folder), Trainer(stage.model(), stage.dataset, CONFIG), stage.tokenizer)
+        run_kernel.train(until=1)
+        run_kernel.trainer.model.load_state_dict(run_kernel.state()["weights"])
+        run_kernel.trainer.optimizer.load_state_dict(run_kernel.state()["optimizer"])
 
 
 def long(stage: Stage) -> None:
     """Read a long document and learn from it: more keys than the two plain products are used for."""
     model = stage.model()
     stage.counting.take()
-    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=Auxiliary())
+    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=AuxiliaryLosses())
     assert output.hidden is not None
     model.logits(output.hidden).sum().backward()
 
@@ -136,25 +136,27 @@ def chat(stage: Stage) -> None:
     """Answer in text, the likeliest token and drawn ones, once about a picture."""
     engine = _engine(stage)
     picture = np.zeros((64, 64, 4), np.uint8)
-    _generate(engine, Request(kind="chat", prompt="What is 2 + 3?", max_tokens=6))
-    _generate(engine, Request(kind="chat", prompt="Who is it?", max_tokens=6, temperature=1.0, pictures=[picture]))
+    _generate(engine, Request(kind="chat", prompt="What is 2 + 3?", sampling=SamplingConfig(max_tokens=6)))
+    sampling = SamplingConfig(max_tokens=6, temperature=1.0)
+    _generate(engine, Request(kind="chat", prompt="Who is it?", pictures=[picture], sampling=sampling))
 
 
 def image(stage: Stage) -> None:
     """Draw a picture, with guidance."""
-    assert _generate(_engine(stage), Request(kind="image", prompt="an orc", steps=3)) == 1
+    assert _generate(_engine(stage), Request(kind="image", prompt="an orc", sampling=SamplingConfig(steps=3))) == 1
 
 
 def film(stage: Stage) -> None:
     """Film a clip of two blocks, the first committed to the cache."""
     frames = (CONFIG.model.visual or VisualConfig()).block_frames + 2
-    assert _generate(_engine(stage), Request(kind="video", prompt="an orc walks", frames=frames, steps=2)) == frames
+    request = Request(kind="video", prompt="an orc walks", frames=frames, sampling=SamplingConfig(steps=2))
+    assert _generate(_engine(stage), request) == frames
 
 
 def shard(stage: Stage) -> None:
     """Take a step as rank 0 of 8: every weight cut in eight, experts gathered in bf16, the rest in fp32."""
     kind = stage.platform.device.type
-    make_current(torch.device(kind, 0))
+    set_device(torch.device(kind, 0))
     store = dist.HashStore()  # no other rank is there, and none is waited for
     dist.init_process_group(dist.get_default_backend_for_device(kind), rank=0, world_size=WORLD, store=store)
     mixture = {task: dataclasses.replace(share, rows=WORLD) for task, share in CONFIG.mixture.items()}
@@ -171,21 +173,24 @@ def shard(stage: Stage) -> None:
 
 def fused(stage: Stage) -> None:
     """Call every fused operator that a role may use, forward and backward; its results look like the reference's."""
-    roles = {role.name: role for role in ROLES}
+    operators = {operator.name: operator for operator in OPERATORS}
     formats = (torch.bfloat16, torch.float16, torch.float32)
-    for provider, dtype in itertools.product(ascend.PROVIDERS, formats):
-        role, kernel = roles[provider.role], provider.load()
-        cases = [c for c in role.cases(Draw(stage.platform.device, dtype)) if kernel.covers(*c.arguments)]
-        for case in cases:
+    for backend, dtype in itertools.product(ascend.BACKENDS, formats):
+        operator, kernel = operators[backend.operator], backend.load()
+        samples = [
+            c for c in operator.samples(SampleTensors(stage.platform.device, dtype)) if kernel.supports(*c.arguments)
+        ]
+        for case in samples:
             leaves = [case.arguments[i].requires_grad_() for i in case.differentiable]
             out, usual = (
-                _tensors(f(*case.arguments)) for f in (partial(run, role, provider.name, kernel), role.reference)
+                _tensors(f(*case.arguments))
+                for f in (partial(run_kernel, operator, backend.name, kernel), operator.reference)
             )
             learned = [o for o in out if o.requires_grad]
             gradients = torch.autograd.grad(learned, leaves, [torch.ones_like(o) for o in learned])
             for expected, got in zip([*usual, *leaves], [*out, *gradients], strict=True):
-                assert (expected.shape, expected.dtype) == (got.shape, got.dtype), (role.name, case.name, got.shape)
-        assert role.dropped == {}, (role.name, role.dropped)
+                assert (expected.shape, expected.dtype) == (got.shape, got.dtype), (operator.name, case.name, got.shape)
+        assert operator.disabled == {}, (operator.name, operator.disabled)
 
 
 def _tensors(out: torch.Tensor | tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
@@ -210,7 +215,9 @@ SCENES: dict[str, Callable[[Stage], None]] = {
 
 def _engine(stage: Stage) -> Engine:
     with mock.patch("sancai.engine.engine.choose_providers"):  # nothing is computed: a trial would choose by chance
-        engine = Engine(Transformer(CONFIG.model, seed=0), stage.tokenizer, stage.platform)
+        engine = Engine(
+            Transformer(CONFIG.model, seed=0), stage.tokenizer, stage.platform, GenerationConfig(max_frames=64)
+        )
     stage.counting.take()
     return engine
 
@@ -276,7 +283,7 @@ def _is_away(tensor: torch.Tensor) -> bool:
 
 def _stage() -> Stage:
     tokenizer = Tokenizer.train(CONFIG.data.texts(random.Random(0), 600), CONFIG.model.vocab_size)
-    return Stage(Counting(), current("auto"), tokenizer, CONFIG.data.open(tokenizer))
+    return Stage(Counting(), get_platform("auto"), tokenizer, CONFIG.data.open(tokenizer))
 
 
 def main(arguments: list[str]) -> Iterator[str]:

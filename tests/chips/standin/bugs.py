@@ -166,7 +166,7 @@ LACKING: dict[str, Callable[[Tensor], Any]] = {
 """Operators that some chips' tables lack, and a call of each."""
 
 
-def outcome(work: Callable[[], object]) -> list[str] | None:
+def selection(work: Callable[[], object]) -> list[str] | None:
     """Return what was raised, kind and first line, None for nothing."""
     try:
         work()
@@ -199,10 +199,10 @@ def main(key: str) -> dict[str, Any]:
             object.__setattr__(config, "mixture", {"image": Share(1)})
             trainer = start(config, pathlib.Path(folder) / place).trainer
             for name, bug in (BUGS | MORE).items():
-                report[place][name] = outcome(planted(trainer, bug))
-            report[place]["none"] = outcome(planted(trainer, lambda x: x))
+                report[place][name] = selection(planted(trainer, bug))
+            report[place]["none"] = selection(planted(trainer, lambda x: x))
     matrix = torch.ones(8, 8, device=here.place, dtype=torch.float32)
-    report["lacking"] = {name: outcome(lambda c=call: c(matrix)) for name, call in LACKING.items()}
+    report["lacking"] = {name: selection(lambda c=call: c(matrix)) for name, call in LACKING.items()}
     unwritten = torch.empty(4, device=here.place, dtype=torch.float32)
     report["unwritten_is_nan"] = bool(unwritten.held.isnan().all())
     return report

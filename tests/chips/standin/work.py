@@ -28,10 +28,10 @@ from sancai.checkpoint import load_model
 from sancai.data.characters import CharactersConfig
 from sancai.device import Chip, chips
 from sancai.device import registry as registry_module
-from sancai.device.host import counted
 from sancai.device.operators import operators
-from sancai.device.platform import current
-from sancai.engine import Clip, Engine, Request, TextDelta, ThinkingDelta
+from sancai.device.platform import get_platform
+from sancai.device.transfer import count_transfers
+from sancai.engine import Clip, Engine, Request, SamplingConfig, TextDelta, ThinkingDelta
 from sancai.model import ModelConfig, Transformer, VisualConfig
 from sancai.ops import grouped_matmul
 from sancai.ops.rope import YarnScaling
@@ -109,7 +109,7 @@ def _step(here: StandIn, run: Run, number: int, out: dict[str, Any]) -> None:
     if number == STEPS - 1:
         here.reached.clear()  # the operators of one whole step are kept
     started = time.perf_counter()
-    with counted() as crossings:
+    with count_transfers() as crossings:
         out["reports"].append(run.trainer.step(number))
     out["seconds"].append(time.perf_counter() - started)
     out["crossings"].append([crossings.to_device, crossings.to_host, here.to_device, here.to_host])
@@ -117,20 +117,23 @@ def _step(here: StandIn, run: Run, number: int, out: dict[str, Any]) -> None:
 
 def generate(here: StandIn, device: str, dtype: str, model: Transformer, tokenizer: Tokenizer) -> dict[str, Any]:
     """Write, draw and film; return what came and the crossings of each."""
-    engine = Engine(model, tokenizer, current(device, dtype))
+    engine = Engine(model, tokenizer, get_platform(device, dtype))
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     requests = {
-        "text": Request(kind="chat", prompt="what is 2 + 3?", max_tokens=4),
-        "thought": Request(kind="chat", prompt="hello", max_tokens=2, temperature=1.0, think=True, pictures=[picture]),
-        "picture": Request(kind="image", prompt="a red knight", steps=2),
-        "film": Request(kind="video", prompt="walking", steps=2, frames=3, pictures=[picture]),
-    }
+        "text": Request(kind="chat", prompt="what is 2 + 3?", sampling=SamplingConfig(max_tokens=4)),
+        "thought": Request(
+            kind="chat", prompt="hello", think=True, pictures=[picture],
+            sampling=SamplingConfig(max_tokens=2, temperature=1.0),
+        ),
+        "picture": Request(kind="image", prompt="a red knight", sampling=SamplingConfig(steps=2)),
+        "film": Request(kind="video", prompt="walking", frames=3, pictures=[picture], sampling=SamplingConfig(steps=2)),
+    }  # fmt: skip
     out: dict[str, Any] = {"crossings": {}, "seconds": 0.0}
     here.reached.clear()
     for name, request in requests.items():
         here.to_device = here.to_host = 0
         started = time.perf_counter()
-        with counted() as crossings:
+        with count_transfers() as crossings:
             events = list(engine.generate(request))
         out["seconds"] += time.perf_counter() - started
         out["crossings"][name] = [crossings.to_device, crossings.to_host, here.to_device, here.to_host]
@@ -164,7 +167,7 @@ def main(key: str) -> dict[str, Any]:
                 trained = train(here, device, dtype, folder)
                 made = generate(here, device, dtype, *load_model(folder / "model"))
                 report[dtype][place] = {"training": trained, "generation": made}
-    report |= {"composed": sorted(here.composed), "wide": sorted(here.wide)}
+    report |= {"composed": sorted(here.composed), "wide": sorted(here.fp32)}
     report["seconds"] = [time.perf_counter() - begun, time.process_time() - used]
     return report
 

@@ -85,14 +85,14 @@ def training(pack: str) -> dict[str, object]:
         config = dataclasses.replace(config, compile=False, sample_every=0)
         with tempfile.TemporaryDirectory() as folder:
             run = start(config, pathlib.Path(folder))
-            run.stepper.step(0)
+            run.trainer.step(0)
             started, frames = time.perf_counter(), 0.0
             for step in range(1, 5):
-                frames += run.stepper.step(step)["noisy_tokens"] / 64
+                frames += run.trainer.step(step)["noisy_tokens"] / 64
             out[f"{name}_frames_per_second"] = frames / (time.perf_counter() - started)
             started = time.perf_counter()
-            run.stepper.sampler.documents("image", 50, random.Random(0))
-            made = 50 * config.samples.image_copies
+            run.trainer.dataset.documents("image", 50, random.Random(0))
+            made = 50 * config.data.image_copies
             out[f"{name}_data_frames_per_second"] = made / (time.perf_counter() - started)
     return out
 

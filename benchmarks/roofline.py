@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from sancai import __version__
-from sancai.device.platform import Platform, current
+from sancai.device.platform import Platform, get_platform
 from sancai.estimate import Calibration, Formats, Load, Work, calibrate, way_of
 from sancai.estimate.calibration import best_seconds
 from sancai.estimate.operator import with_backward
@@ -50,7 +50,7 @@ class Subject:
         number = torch.finfo(platform.dtype).bits / 8
         self.work = Work(config, way_of(platform), Formats(math=number, weights=4, experts=4))
         self.model, self.platform, self.rates = model, platform, calibration.rates
-        self.cache = model(pack([[[self.text(CONTEXT)]]]), keep=True).cache
+        self.cache = model(pack([[[self.text(CONTEXT)]]]), use_cache=True).cache
 
     def text(self, count: int) -> Text:
         """Return random tokens."""
@@ -59,12 +59,12 @@ class Subject:
 
     def decode(self) -> None:
         """Read one token after a context, and score the next."""
-        output = self.model(pack([[[self.text(1)]]], self.cache.cursors), self.cache, keep=True)
+        output = self.model(pack([[[self.text(1)]]], self.cache.cursors), self.cache, use_cache=True)
         self.model.logits(output.hidden[:, -1])
 
     def prefill(self) -> None:
         """Read a prompt, and score what follows."""
-        self.model.logits(self.model(pack([[[self.text(PROMPT)]]]), keep=True).hidden[:, -1])
+        self.model.logits(self.model(pack([[[self.text(PROMPT)]]]), use_cache=True).hidden[:, -1])
 
     def denoise(self) -> None:
         """Run one denoising pass over a picture after a context."""
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default=None)
     options = parser.parse_args()
-    platform = current(options.device, options.dtype)
+    platform = get_platform(options.device, options.dtype)
     calibration = calibrate(platform)
     found = rows(mid_size(), platform, calibration)
     rates = calibration.rates

@@ -3,8 +3,9 @@
 sancai train recipes.tiny:pretrain --run runs/tiny
 """
 
+from sancai.data.characters import CharactersConfig
 from sancai.model import ModelConfig, VisualConfig
-from sancai.train import LossConfig, OptimizerConfig, SampleConfig, Share, TrainConfig
+from sancai.train import LossConfig, OptimizerConfig, Share, TrainConfig
 
 PROMPTS = (
     "a knight in steel armour with a red cape, facing left",
@@ -33,19 +34,18 @@ def pretrain(pack: str = "packs/characters") -> TrainConfig:
     return TrainConfig(
         name="tiny-pretrain",
         model=model(),
-        pack=pack,
+        data=CharactersConfig(pack=pack, shift=4.0, image_copies=1, questions=6, kinds=KINDS, direct_share=0.0),
         mixture={
             "image": Share(20),
             "video": Share(3, 2, 1),
-            "look": Share(20, 2, 0),
+            "vqa": Share(20, 2, 0),
             "animate": Share(2, 4, 2),
             "arithmetic": Share(8, 8, 4),
             "edit": Share(6, 8, 6),
-            "talk": Share(4, 16, 4),
+            "dialogue": Share(4, 16, 4),
         },
-        samples=SampleConfig(image_copies=1, questions=6, kinds=KINDS, direct_share=0.0),
         optimizer=OptimizerConfig(lr=1e-2, adamw_lr=6e-3),
-        loss=LossConfig(shift=4.0, bias_step=0.01, balance=3e-3),
+        loss=LossConfig(bias_step=0.01, balance=3e-3),
         steps=15000,
         warmup_steps=30,
         decay_share=0.5726,

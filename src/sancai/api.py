@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from sancai import media
-from sancai.checkpoint import SamplingConfig, load_generation, open_model, silent
-from sancai.device.platform import current
+from sancai.checkpoint import SamplingConfig, load_generation, no_progress, open_model
+from sancai.device.platform import get_platform
 from sancai.engine import (
     Call,
     Clip,
@@ -248,5 +248,5 @@ def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto", on_load: O
         raise CheckpointError(f"no model {str(name)!r}; use {SHIPPED!r} or the path of a model folder")
     generation, looks = load_generation(folder), load_looks(folder)
     total = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else silent)
-    return Sancai(Engine(model, tokenizer, current(device), generation, looks), folder)
+    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else no_progress)
+    return Sancai(Engine(model, tokenizer, get_platform(device), generation, looks), folder)

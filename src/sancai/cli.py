@@ -5,6 +5,7 @@ import sys
 import traceback
 
 from sancai.errors import CapacityError, DeclinedError, SancaiError
+from sancai.files import is_disk_full
 
 COMMANDS = {
     "image": "draw a game character from words",
@@ -76,6 +77,11 @@ def _run(name: str, arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if is_disk_full(error):
+            sys.stderr.write(
+                f"error: no room is left on the disk ({error}); free some and run the same command again\n"
+            )
+            return NO_ROOM
         if BACKEND in str(error):
             sys.stderr.write(
                 f"error: {error}\na maker's package keeps torch from loading: sancai doctor tells what to do\n"

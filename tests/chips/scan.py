@@ -2,7 +2,7 @@
 
     1  every factory names device= and dtype=
     2  no float64, no complex numbers
-    4  no value is read on the host, nothing is copied to or from it, but through sancai.device.host
+    4  no value is read on the host, nothing is copied to or from it, but through sancai.device.transfer
     5  no shape depends on values
     6  no factorisations
     7  no operator that chips lack, outside the rooms of kernels
@@ -49,7 +49,7 @@ TABLES = {"layout.ropes", "self.layout.ropes"}
 
 HOST = {
     ("model/cache.py", "_columns", 5): "metadata of the cache stays on the host",
-    ("model/layout.py", "_equal_copies", 5): "metadata of a pack stays on the host",
+    ("model/metadata.py", "_equal_copies", 5): "metadata of a pack stays on the host",
     ("train/loss.py", "cross_entropy", 5): "`learn` stays on the host",
     ("sequence/window.py", "find_windows", 4): "metadata of a pack stays on the host",
     ("flow/solver.py", "timesteps", 4): "a list of numbers from the settings",

@@ -9,7 +9,7 @@ import torch
 from chips.standin.golden import CHIPS, COMMAND, golden, lane, summary
 from sancai.device import chips
 from sancai.device import operators as records
-from sancai.device.operators import PLUMBING, about, audit, operators
+from sancai.device.operators import BASIC_OPERATORS, about, audit, operators
 from sancai.device.operators import TABLES as FOLDER
 
 each_chip = pytest.mark.parametrize("chip", CHIPS)
@@ -21,7 +21,7 @@ def test_no_operator_is_missing(chip: str) -> None:
     table = operators(str(chips()[chip].operator_table))
     reached = {n for names in summary(lane("work", chip)).values() if isinstance(names, dict) for n in names}
     assert len(reached) > 100
-    assert sorted(reached - table - PLUMBING) == []
+    assert sorted(reached - table - BASIC_OPERATORS) == []
 
 
 @each_chip

@@ -65,7 +65,7 @@ def test_quantised_files_compute_what_their_numbers_say(
 ) -> None:
     config: ModelConfig = STOCK
     save_official(tmp_path, config, random_model(config, seed=6).state_dict(), storage)
-    ours, expanded = (load_official(tmp_path, torch.float32, expand=e) for e in (False, True))
+    ours, expanded = (load_official(tmp_path, torch.float32, dequantize=e) for e in (False, True))
     stock = stock_twin(expanded)
     assert float((logits(ours, ids) - stock_logits(stock, ids)).abs().max()) <= 1e-4
 

@@ -10,19 +10,20 @@ import numpy as np
 import pytest
 
 from sancai.data.arithmetic import addition, subtraction
-from sancai.data.characters import samples, split
+from sancai.data.characters import Characters, CharactersConfig, split
+from sancai.data.characters import dataset as dataset_module
 from sancai.data.characters.captions import LEAST_PIXELS, caption, phrase
 from sancai.data.characters.library import Character, Library
 from sancai.data.characters.questions import QUESTIONS, Asker, Editor
-from sancai.data.characters.samples import SampleConfig, Sampler, sample_texts
 from sancai.data.characters.sampling import sample_character
 from sancai.data.characters.split import attributes, draw_character, is_held_out
 from sancai.data.characters.synthetic import synthetic_library
+from sancai.data.characters.texts import sample_texts
 from sancai.errors import ConfigError, DataError
 from sancai.sequence import Block, Document, Text
 from sancai.tokenizer import Tokenizer
 
-TASKS = ("image", "video", "animate", "edit", "look", "arithmetic", "talk")
+TASKS = ("image", "video", "animate", "edit", "vqa", "arithmetic", "dialogue")
 STEP = re.compile(r"(\d+) ([+-]) (\d+)(?: \+ (\d+))? = (\d+)")
 
 
@@ -37,8 +38,8 @@ def tokenizer(library: Library) -> Tokenizer:
 
 
 @pytest.fixture
-def sampler(library: Library, tokenizer: Tokenizer) -> Sampler:
-    return Sampler(library, tokenizer, SampleConfig(image_copies=2))
+def dataset(library: Library, tokenizer: Tokenizer) -> Characters:
+    return Characters(library, tokenizer, CharactersConfig(image_copies=2))
 
 
 def characters(library: Library, count: int, *, held_out: bool = False) -> Iterator[tuple[Character, str]]:
@@ -147,35 +148,37 @@ def is_reserved(flat: Mapping[str, str | None]) -> bool:
     return is_held_out(flat) or (flat["species"], flat["action"]) == ("orc", "slash")
 
 
-def shown(sampler: Sampler, task: str, count: int, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def shown(dataset: Characters, task: str, count: int, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Return for every picture that goes into documents whether its character is reserved."""
     drawn: list[bool] = []
-    frame = sampler.library.frame
+    frame = dataset.library.frame
 
     def watch(who: Character, direction: str, number: int) -> np.ndarray:
-        drawn.append(is_reserved(attributes(sampler.library, who, direction)))
+        drawn.append(is_reserved(attributes(dataset.library, who, direction)))
         return frame(who, direction, number)
 
     with monkeypatch.context() as patch:
         patch.setattr(split, "is_held_out", is_reserved)
-        patch.setattr(sampler.library, "frame", watch)
-        sampler.documents(task, count, random.Random(4))
+        patch.setattr(dataset.library, "frame", watch)
+        dataset.documents(task, count, random.Random(4))
     return drawn
 
 
-@pytest.mark.parametrize("task", ["image", "video", "animate", "edit", "look"])
-def test_no_document_shows_a_held_out_character(sampler: Sampler, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "is_held_out", is_reserved)
-    drawn = shown(sampler, task, 30, monkeypatch)
+@pytest.mark.parametrize("task", ["image", "video", "animate", "edit", "vqa"])
+def test_no_document_shows_a_held_out_character(
+    dataset: Characters, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_module, "is_held_out", is_reserved)
+    drawn = shown(dataset, task, 30, monkeypatch)
     assert drawn and not any(drawn)
 
 
 @pytest.mark.parametrize("task", ["animate", "edit"])
 def test_without_the_split_check_edits_and_actions_would_leak(
-    sampler: Sampler, task: str, monkeypatch: pytest.MonkeyPatch
+    dataset: Characters, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(samples, "is_held_out", lambda flat: False)
-    assert any(shown(sampler, task, 40, monkeypatch))
+    monkeypatch.setattr(dataset_module, "is_held_out", lambda flat: False)
+    assert any(shown(dataset, task, 40, monkeypatch))
 
 
 # -- questions, edits and sums -----------------------------------------------------------------
@@ -199,9 +202,9 @@ def test_a_kind_asked_for_is_asked_and_unanswerable_choices_are_refused(library:
     assert set(asker.kinds) == set(QUESTIONS)
     assert {asker.ask(("direction",))[0] for _ in range(5)} == {"direction"}
     with pytest.raises(ConfigError, match="unknown kinds of questions \\['age'\\]"):
-        SampleConfig(kinds=("direction", "age"))
+        CharactersConfig(kinds=("direction", "age"))
     with pytest.raises(ConfigError, match="add direction or action"):
-        SampleConfig(kinds=("count",))
+        CharactersConfig(kinds=("count",))
 
 
 def check_answer(library: Library, who: Character, seen: set[str], kind: str, question: str, answer: str) -> None:
@@ -285,17 +288,17 @@ def fingerprint(document: Document) -> list[object]:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_documents_follow_from_the_generator(sampler: Sampler, task: str) -> None:
+def test_documents_follow_from_the_generator(dataset: Characters, task: str) -> None:
     first, second = (
-        [fingerprint(document) for document in sampler.documents(task, 4, random.Random(seed))] for seed in (7, 7)
+        [fingerprint(document) for document in dataset.documents(task, 4, random.Random(seed))] for seed in (7, 7)
     )
     assert first == second
-    assert first != [fingerprint(document) for document in sampler.documents(task, 4, random.Random(8))]
+    assert first != [fingerprint(document) for document in dataset.documents(task, 4, random.Random(8))]
 
 
 @pytest.mark.parametrize(("task", "frames"), [("image", 1), ("video", 8), ("animate", 8), ("edit", 1)])
-def test_what_is_to_be_drawn_is_noisy_and_what_is_given_is_not(sampler: Sampler, task: str, frames: int) -> None:
-    for document in sampler.documents(task, 4, random.Random(1)):
+def test_what_is_to_be_drawn_is_noisy_and_what_is_given_is_not(dataset: Characters, task: str, frames: int) -> None:
+    for document in dataset.documents(task, 4, random.Random(1)):
         blocks = [segment for segment in document if isinstance(segment, Block)]
         noisy = [block for block in blocks if not block.committed]
         assert noisy and all(len(block.latents) == frames and block.sigma == 1 for block in noisy)

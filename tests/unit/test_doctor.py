@@ -9,7 +9,7 @@ import pytest
 
 from sancai import device, doctor
 from sancai.cli import main
-from sancai.device.platform import current
+from sancai.device.platform import get_platform
 from sancai.doctor import basics, children, installation, numerics, operators, report, speed, training
 from sancai.doctor.finding import Finding, worst
 from sancai.errors import RequestError
@@ -143,7 +143,7 @@ def test_questions_that_do_not_go_together_are_refused(capsys, tmp_path):
 
 
 def test_operators_agree_with_themselves():
-    (finding,) = operators.operators(current("cpu"))
+    (finding,) = operators.operators(get_platform("cpu"))
     assert finding.state == "good" and finding.facts["cases"] > 300
 
 
@@ -156,12 +156,12 @@ def test_an_operator_that_differs_is_named(monkeypatch):
         return right(x, weight, eps) * (1 + 0.01 * (len(calls) % 2))
 
     monkeypatch.setattr(norm, "rms_norm", drifting)
-    (finding,) = operators.operators(current("cpu"))
+    (finding,) = operators.operators(get_platform("cpu"))
     assert finding.state == "bad" and "rms_norm" in finding.told and "mm" not in finding.told
 
 
 def test_the_shipped_models_figures_are_stored_with_it():
-    findings = list(numerics.layers(current("cpu", "bfloat16")))
+    findings = list(numerics.layers(get_platform("cpu", "bfloat16")))
     assert [f.state for f in findings] == ["good", "good"]
     assert len(findings[0].facts["norms"]) > 50 and 0 < max(findings[1].facts["relative"].values()) < 0.2
 
@@ -177,11 +177,11 @@ def test_other_figures_are_refused(monkeypatch, tmp_path):
 
 
 def test_training_gives_the_stored_losses(monkeypatch):
-    (finding,) = training.training(current("cpu"))
+    (finding,) = training.training(get_platform("cpu"))
     assert finding.state == "good" and finding.facts["losses"][-1] < 0.9 * finding.facts["losses"][0]
     right = json.loads(training.EXPECTED.read_text())["losses"]
     monkeypatch.setattr(training, "curve", lambda device, folder: [*right[:-1], right[-1] * 1.03])
-    (finding,) = training.training(current("cpu"))
+    (finding,) = training.training(get_platform("cpu"))
     assert finding.state == "bad" and "3.00% from the stored ones (step 19)" in finding.told
 
 
@@ -193,15 +193,15 @@ def test_kernels_and_speed_are_told(monkeypatch):
     monkeypatch.setattr(speed, "calibrate", lambda here: types.SimpleNamespace(rates=rates))
     monkeypatch.setattr(speed, "TOKENS", 4)
     monkeypatch.setattr(speed, "PICTURES", 1)
-    (kernels,) = speed.kernels(current("cpu"))
+    (kernels,) = speed.kernels(get_platform("cpu"))
     assert "plain PyTorch plays" in kernels.told and len(kernels.facts) > 10
-    measured, made = speed.speed(current("cpu"))
+    measured, made = speed.speed(get_platform("cpu"))
     assert measured.told == "products 2,000 GFLOP/s, elementwise 30.0 GB/s, 5.0 µs a launch"
     assert made.facts["tokens_per_second"] > 1 and made.facts["pictures_per_second"] > 0.05
 
 
 def test_two_ranks_exchange_and_train():
-    (finding,) = basics.collectives(current("cpu"))
+    (finding,) = basics.collectives(get_platform("cpu"))
     assert finding.state == "good" and "train as one" in finding.told, finding.told
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from builders import random_model, small_config
 from conversations import full_tokenizer
-from sancai.device.platform import current
+from sancai.device.platform import get_platform
 from sancai.engine import (
     Call,
     Engine,
@@ -27,7 +27,9 @@ from sancai.tokenizer.control import DSML
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     tokenizer = full_tokenizer()
-    return Engine(random_model(small_config(vocab_size=tokenizer.vocab_size, visual=None)), tokenizer, current("cpu"))
+    return Engine(
+        random_model(small_config(vocab_size=tokenizer.vocab_size, visual=None)), tokenizer, get_platform("cpu")
+    )
 
 
 def answer(engine: Engine, **parts: Any) -> list[Event]:

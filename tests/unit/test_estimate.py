@@ -12,10 +12,10 @@ import torch
 
 from builders import clean, noisy, random_model, small_config, text
 from sancai.checkpoint import save_official
-from sancai.device import CARDS, Machine, parse_machine
-from sancai.device.costs import UNKNOWN, costs_of
-from sancai.device.identity import cache_folder
-from sancai.device.platform import current
+from sancai.device import CHIP_SPECS, Machine, parse_machine
+from sancai.device.efficiency import UNKNOWN, efficiency_of
+from sancai.device.fingerprint import cache_folder
+from sancai.device.platform import get_platform
 from sancai.errors import CheckpointError, RequestError
 from sancai.estimate import Calibration, Formats, Load, Predictor, Question, Span, Target, Trace, Work, calibration
 from sancai.estimate.calibration import calibrated
@@ -46,7 +46,7 @@ def traced(rng: np.random.Generator) -> dict[str, tuple[Trace, Load]]:
     config = small_config(index_topk=64)
     model = random_model(config).requires_grad_(False)
     with torch.no_grad():
-        cache = model(pack([[[text(rng, 32)]]]), keep=True).cache
+        cache = model(pack([[[text(rng, 32)]]]), use_cache=True).cache
         passes = {
             "decode": (pack([[[text(rng, 1)]]], cache.cursors), cache, Load(text=1, context=32, scored=1)),
             "prefill": (pack([[[text(rng, 32)]]]), None, Load(text=32, scored=32)),
@@ -180,7 +180,7 @@ def test_a_cpu_starts_and_works_in_turn_and_a_chip_at_once() -> None:
 
 
 def test_chips_take_the_longest_of_arithmetic_traffic_and_starting() -> None:
-    card, costs = CARDS["ascend-910b3"], costs_of(CARDS["ascend-910b3"])[0]
+    card, costs = CHIP_SPECS["ascend-910b3"], efficiency_of(CHIP_SPECS["ascend-910b3"])[0]
     rates = ChipRates(Machine(2, card), costs, tokens=100)
     work = Operator(part="project", kind="matrix", flops=1e15, bytes=1, launches=1)
     assert rates.seconds(work) == pytest.approx(1e15 / 2 / (294.9e12 * 0.7))
@@ -191,9 +191,10 @@ def test_chips_take_the_longest_of_arithmetic_traffic_and_starting() -> None:
 
 
 def test_one_chip_exchanges_nothing_and_more_chips_more() -> None:
-    config, card = find_subject("v4-flash").config, CARDS["ascend-910c"]
+    config, card = find_subject("v4-flash").config, CHIP_SPECS["ascend-910c"]
     times = [
-        ChipRates(Machine(n, card), costs_of(card)[0]).exchange_seconds(config, Load(text=4096), 2.0) for n in (1, 2, 8)
+        ChipRates(Machine(n, card), efficiency_of(card)[0]).exchange_seconds(config, Load(text=4096), 2.0)
+        for n in (1, 2, 8)
     ]
     assert times[0] == 0 < times[1]
     states = 4096 * config.hidden_size * 2
@@ -203,14 +204,16 @@ def test_one_chip_exchanges_nothing_and_more_chips_more() -> None:
 
 def test_unpublished_rates_are_never_guessed() -> None:
     with pytest.raises(RequestError, match="bf16 TFLOPS, memory rate"):
-        check_rates(Machine(1, CARDS["metax-c500"]))
+        check_rates(Machine(1, CHIP_SPECS["metax-c500"]))
     with pytest.raises(RequestError, match="link rate"):
-        Target("plain", Machine(2, CARDS["metax-c600"]))
-    Target("plain", Machine(1, CARDS["metax-c600"]))
+        Target("plain", Machine(2, CHIP_SPECS["metax-c600"]))
+    Target("plain", Machine(1, CHIP_SPECS["metax-c600"]))
 
 
 def test_unknown_software_gives_a_range() -> None:
-    assert costs_of(CARDS["nvidia-h100"]) == UNKNOWN and len(costs_of(CARDS["ascend-950pr-pcie"])) == 1
+    assert (
+        efficiency_of(CHIP_SPECS["nvidia-h100"]) == UNKNOWN and len(efficiency_of(CHIP_SPECS["ascend-950pr-pcie"])) == 1
+    )
     subject = find_subject("v4-flash")
     for chips, is_range in (("8xnvidia-h200", True), ("8xascend-910c", False)):
         span = Predictor(subject.config, subject.formats, Target("kernels", parse_machine(chips)), Question()).prefill()
@@ -302,7 +305,7 @@ def test_a_machine_is_measured_once(tmp_path: pathlib.Path, monkeypatch: pytest.
         return Calibration("cpu", "float32", 1, "2.13", RATES)
 
     monkeypatch.setattr(calibration, "calibrate", measure)
-    platform = current("cpu")
+    platform = get_platform("cpu")
     assert calibrated(platform) == calibrated(platform) and made == [1]
     monkeypatch.delenv("SANCAI_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
@@ -315,7 +318,7 @@ def test_measuring_gives_rates_that_can_be(monkeypatch: pytest.MonkeyPatch) -> N
         "POOL": 2**14, "LEAST_SECONDS": 0.001,
     }.items():  # fmt: skip
         monkeypatch.setattr(calibration, name, value)
-    found = calibration.calibrate(current("cpu"))
+    found = calibration.calibrate(get_platform("cpu"))
     rates = found.rates
     assert found.threads == torch.get_num_threads() and not rates.overlaps
     assert all(

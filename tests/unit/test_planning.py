@@ -14,7 +14,7 @@ from sancai import Sancai
 from sancai.api import load
 from sancai.checkpoint import Action, GenerationConfig, save_generation, save_model
 from sancai.cli import main
-from sancai.device.platform import current
+from sancai.device.platform import get_platform
 from sancai.engine import (
     Clip,
     Engine,
@@ -66,13 +66,13 @@ def model(tokenizer: Tokenizer) -> Transformer:
 
 @pytest.fixture(scope="module")
 def planning(model: Transformer, tokenizer: Tokenizer) -> Sancai:
-    return Sancai(Engine(model, tokenizer, current("cpu"), GENERATION, VOCABULARY), pathlib.Path("nano"))
+    return Sancai(Engine(model, tokenizer, get_platform("cpu"), GENERATION, VOCABULARY), pathlib.Path("nano"))
 
 
 @pytest.fixture(scope="module")
 def plain(model: Transformer, tokenizer: Tokenizer) -> Sancai:
     generation = dataclasses.replace(GENERATION, plan=False)
-    return Sancai(Engine(model, tokenizer, current("cpu"), generation), pathlib.Path("nano"))
+    return Sancai(Engine(model, tokenizer, get_platform("cpu"), generation), pathlib.Path("nano"))
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_a_model_that_decides_whether_to_think_declines_by_not_thinking(
     model: Transformer, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generation = dataclasses.replace(GENERATION, think="auto")
-    auto = Sancai(Engine(model, tokenizer, current("cpu"), generation, VOCABULARY), pathlib.Path("nano"))
+    auto = Sancai(Engine(model, tokenizer, get_platform("cpu"), generation, VOCABULARY), pathlib.Path("nano"))
     script(monkeypatch, planner_module, [tokenizer.end_think, *tokenizer.encode("no, only people."), tokenizer.eos])
     with pytest.raises(DeclinedError, match="only people"):
         auto.image("a dragon")
@@ -212,7 +212,7 @@ def test_a_model_that_decides_whether_to_think_declines_by_not_thinking(
 def test_chat_thinks_by_itself_where_the_model_decides_so(
     model: Transformer, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    auto = Engine(model, tokenizer, current("cpu"), dataclasses.replace(GENERATION, plan=False, think="auto"))
+    auto = Engine(model, tokenizer, get_platform("cpu"), dataclasses.replace(GENERATION, plan=False, think="auto"))
     sampling = SamplingConfig(max_tokens=3)
     for opening, kind in ((tokenizer.think, ThinkingDelta), (tokenizer.end_think, TextDelta)):
         script(monkeypatch, planner_module, [opening])
@@ -235,7 +235,7 @@ def test_a_look_that_cannot_be_read_is_refused(planning: Sancai, plain: Sancai) 
 
 def test_a_model_that_plans_needs_its_vocabulary(model: Transformer, tokenizer: Tokenizer) -> None:
     with pytest.raises(ConfigError, match=r"looks\.json"):
-        Engine(model, tokenizer, current("cpu"), GENERATION)
+        Engine(model, tokenizer, get_platform("cpu"), GENERATION)
 
 
 # -- drawing without a plan -------------------------------------------------------------------
@@ -371,7 +371,7 @@ def test_a_damaged_file_of_settings_is_named(folder: pathlib.Path) -> None:
 
 def test_a_prompt_longer_than_the_context_is_refused(model: Transformer, tokenizer: Tokenizer) -> None:
     short = random_model(dataclasses.replace(model.config, max_position_embeddings=8))
-    engine = Engine(short, tokenizer, current("cpu"), dataclasses.replace(GENERATION, plan=False))
+    engine = Engine(short, tokenizer, get_platform("cpu"), dataclasses.replace(GENERATION, plan=False))
     with pytest.raises(CapacityError, match="at most 8"):
         list(engine.generate(Request(kind="chat", prompt="elf " * 20)))
     assert list(engine.generate(Request(kind="chat", prompt="elf")))[-1].prompt_tokens <= 8

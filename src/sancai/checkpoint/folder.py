@@ -14,14 +14,12 @@ from torch import Tensor
 
 from sancai.checkpoint.names import from_official, scale_name, to_official
 from sancai.errors import CheckpointError
-from sancai.files import written_whole
-from sancai.model import ModelConfig, Transformer
+from sancai.files import atomic_write
+from sancai.model import ModelConfig, Transformer, fp32_tensors
 from sancai.ops.quantisation import unpack
 from sancai.tokenizer import Tokenizer
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-KEPT_WIDE = ("hc_", "ape", "attn_sink", "gate.bias", "stream_scale")
-"""Small tensors that stay fp32, as in DeepSeek's own files."""
 
 
 def save_model(
@@ -32,8 +30,9 @@ def save_model(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
     tokenizer.save(folder / TOKENIZER)
-    stored = {n: _stored(n, t, dtype) for n, t in _unpacked(to_official(weights)).items()}
-    with written_whole(folder / WEIGHTS) as partial:
+    fp32 = fp32_names(config)
+    stored = {n: _stored(t, torch.float32 if n in fp32 else dtype) for n, t in _unpacked(to_official(weights)).items()}
+    with atomic_write(folder / WEIGHTS) as partial:
         save_file(stored, partial, metadata={"format": "pt"})
         partial.chmod(0o644)
 
@@ -45,9 +44,16 @@ def _unpacked(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {n: unpack(t, named[scales[n]], torch.float32) if n in scales else t for n, t in rest.items()}
 
 
-def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    wide = not tensor.is_floating_point() or any(word in name for word in KEPT_WIDE)
-    return tensor.detach().to("cpu", tensor.dtype if wide else dtype).contiguous().clone()
+def fp32_names(config: ModelConfig) -> set[str]:
+    """Return the official names of the small tensors that stay fp32, as in DeepSeek's own files."""
+    with torch.device("meta"):
+        model = Transformer(config, seed=None)
+    state = model.state_dict()
+    return set(to_official({name: state[name] for name in fp32_tensors(model)}))
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous().clone()
 
 
 def load_config(folder: pathlib.Path) -> ModelConfig:

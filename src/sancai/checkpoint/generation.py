@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from sancai.errors import CheckpointError, ConfigError
-from sancai.files import written_whole
+from sancai.files import atomic_write
 from sancai.flow import SAMPLERS
 from sancai.tokenizer.conversation import Effort
 
@@ -172,7 +172,7 @@ def load_generation(folder: pathlib.Path) -> GenerationConfig:
 
 def save_generation(folder: pathlib.Path, config: GenerationConfig) -> None:
     """Write the generation settings into a model folder."""
-    with written_whole(folder / GENERATION) as partial:
+    with atomic_write(folder / GENERATION) as partial:
         partial.write_text(json.dumps(config.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from sancai.checkpoint.folder import load_model, load_tokenizer
 from sancai.checkpoint.names import scale_name
-from sancai.checkpoint.official import OfficialWeights, keeps_form, read_config
-from sancai.checkpoint.shards import Shards, Tell, silent
+from sancai.checkpoint.official import OfficialWeights, keeps_stored_dtype, read_config
+from sancai.checkpoint.shards import ProgressCallback, Shards, no_progress
 from sancai.model import Experts, Linear, Transformer
 from sancai.ops.quantisation import unpack
 from sancai.tokenizer import Tokenizer
@@ -31,7 +31,7 @@ NUMBER_TYPES = {"fp8": torch.float8_e4m3fn, "fp4": torch.int8}
 
 
 @dataclass(frozen=True)
-class Place:
+class TensorView:
     """Where one official tensor goes: as stored, numbers and scales apart, or unpacked (no place for scales)."""
 
     name: str
@@ -40,16 +40,20 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Room:
+class Destination:
     """Memory for one of our tensors, and the places of its official parts in it."""
 
     numbers: Tensor
     scales: Tensor | None
-    places: tuple[Place, ...]
+    places: tuple[TensorView, ...]
 
 
 def load_official(
-    folder: pathlib.Path, dtype: torch.dtype = torch.bfloat16, *, expand: bool = False, tell: Tell = silent
+    folder: pathlib.Path,
+    dtype: torch.dtype = torch.bfloat16,
+    *,
+    dequantize: bool = False,
+    on_progress: ProgressCallback = no_progress,
 ) -> Transformer:
     """Load a DeepSeek-V4 folder: matrices as they are stored or in `dtype`, what DeepSeek keeps wide in fp32.
 
@@ -64,29 +68,29 @@ def load_official(
         model = Transformer(config, seed=None)
     with Shards(folder) as shards:
         weights = OfficialWeights(shards, model.state_dict())
-        narrow, places = _matrices(model), list[Place]()
+        narrow, places = _matrices(model), list[TensorView]()
         for name in weights.parts:
-            can_pack = name in narrow and name != EMBEDDING and not expand
-            room = packed_room(weights, name) if can_pack else None
-            room = room or plain_room(weights, name, dtype if name in narrow else torch.float32)
+            can_pack = name in narrow and name != EMBEDDING and not dequantize
+            room = packed_destination(weights, name) if can_pack else None
+            room = room or plain_destination(weights, name, dtype if name in narrow else torch.float32)
             _put(model, name, room.numbers)
             if room.scales is not None:
                 _put(model, scale_name(name) if name.endswith("weight") else f"{name}_scale", room.scales)
             places += room.places
-        fill(weights, places, tell)
+        fill(weights, places, on_progress)
     model.compute_dtype = dtype
     return model.eval()
 
 
-def open_model(folder: pathlib.Path, tell: Tell = silent) -> tuple[Transformer, Tokenizer]:
+def open_model(folder: pathlib.Path, on_progress: ProgressCallback = no_progress) -> tuple[Transformer, Tokenizer]:
     """Load any model folder with its tokenizer: ours of one file in fp32, all others in bf16 or as they are packed."""
-    if keeps_form(folder):
+    if keeps_stored_dtype(folder):
         tokenizer = load_tokenizer(folder, read_config(folder))
-        return load_official(folder, tell=tell), tokenizer
+        return load_official(folder, on_progress=on_progress), tokenizer
     return load_model(folder)
 
 
-def packed_room(weights: OfficialWeights, name: str) -> Room | None:
+def packed_destination(weights: OfficialWeights, name: str) -> Destination | None:
     """Return memory for one of our tensors as it is stored; None if it is stored plain or in several forms."""
     parts = [official for official, _ in weights.parts[name]]
     forms = {weights.form(p) for p in parts}
@@ -100,31 +104,33 @@ def packed_room(weights: OfficialWeights, name: str) -> Room | None:
     numbers = torch.empty((*stack, *shards.shape(parts[0])), dtype=NUMBER_TYPES[form], device="cpu")
     scales = torch.empty((*stack, *shards.shape(scale_name(parts[0]))), dtype=kinds.pop(), device="cpu")
     both = zip(parts, _parts(numbers, stack), _parts(scales, stack), strict=True)
-    return Room(numbers, scales, tuple(Place(*trio) for trio in both))
+    return Destination(numbers, scales, tuple(TensorView(*trio) for trio in both))
 
 
-def plain_room(weights: OfficialWeights, name: str, dtype: torch.dtype) -> Room:
+def plain_destination(weights: OfficialWeights, name: str, dtype: torch.dtype) -> Destination:
     """Return memory for one of our tensors in `dtype`; whole numbers stay int64."""
     parts = weights.parts[name]
     stack = (len(parts),) if weights.is_stacked(name) else ()
     kind = dtype if parts[0][1].is_floating_point() else torch.int64
     numbers = torch.empty((*stack, *parts[0][1].shape), dtype=kind, device="cpu")
-    return Room(numbers, None, tuple(Place(p, n) for (p, _), n in zip(parts, _parts(numbers, stack), strict=True)))
+    return Destination(
+        numbers, None, tuple(TensorView(p, n) for (p, _), n in zip(parts, _parts(numbers, stack), strict=True))
+    )
 
 
-def fill(weights: OfficialWeights, places: Iterable[Place], tell: Tell) -> None:
+def fill(weights: OfficialWeights, places: Iterable[TensorView], on_progress: ProgressCallback) -> None:
     """Read every place's tensor; `tell` hears the bytes read so far."""
-    files: dict[str, list[Place]] = defaultdict(list)
+    files: dict[str, list[TensorView]] = defaultdict(list)
     for place in places:
         files[weights.shards.files[place.name]].append(place)
     done, lock = 0, threading.Lock()
 
-    def load(place: Place) -> None:
+    def load(place: TensorView) -> None:
         nonlocal done
         size = _load(weights, place)
         with lock:
             done += size
-            tell(done)
+            on_progress(done)
 
     for _, group in sorted(files.items()):
         with ThreadPoolExecutor(READERS) as pool:
@@ -137,7 +143,7 @@ def fill(weights: OfficialWeights, places: Iterable[Place], tell: Tell) -> None:
                 raise
 
 
-def _load(weights: OfficialWeights, place: Place) -> int:
+def _load(weights: OfficialWeights, place: TensorView) -> int:
     """Read one tensor to its place; return the bytes read."""
     numbers, scale = weights.fetch(place.name)
     size = numbers.nbytes + (0 if scale is None else scale.nbytes)

@@ -127,7 +127,7 @@ def is_official(folder: pathlib.Path) -> bool:
         return False
 
 
-def keeps_form(folder: pathlib.Path) -> bool:
+def keeps_stored_dtype(folder: pathlib.Path) -> bool:
     """Return whether a folder's weights stay as they are stored: all but ours of one file, which become fp32."""
     return is_official(folder) or (folder / INDEX).is_file()
 

@@ -15,15 +15,15 @@ from torch import Tensor
 
 from sancai.checkpoint.names import official_name
 from sancai.errors import CapacityError, CheckpointError
-from sancai.files import written_whole
+from sancai.files import atomic_write
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 SHARD_BYTES = 4 * 2**30
-Tell = Callable[[int], None]
+ProgressCallback = Callable[[int], None]
 
 
-def silent(done: int) -> None:
+def no_progress(done: int) -> None:
     """Tell nothing."""
 
 
@@ -123,7 +123,7 @@ def _files(folder: pathlib.Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Stored:
+class Entry:
     """One entry to be written: its tensors by name, read when its file's turn comes, and their size in bytes."""
 
     names: tuple[str, ...]
@@ -140,8 +140,8 @@ class Index:
 
 
 def write_shards(
-    folder: pathlib.Path, entries: Iterable[Stored], origin: str | None, shard_bytes: int = SHARD_BYTES,
-    tell: Tell = silent,
+    folder: pathlib.Path, entries: Iterable[Entry], origin: str | None, shard_bytes: int = SHARD_BYTES,
+    on_progress: ProgressCallback = no_progress,
 ) -> Index:  # fmt: skip
     """Write entries into files of about `shard_bytes`; an older index is taken away first.
 
@@ -165,14 +165,14 @@ def write_shards(
             _write(folder / name, tensors, origin)
         weight_map |= dict.fromkeys(names, name)
         total += sum(entry.num_bytes for entry in group)
-        tell(total)
+        on_progress(total)
     return Index(weight_map, total)
 
 
 def write_index(folder: pathlib.Path, index: Index) -> None:
     """Write the index: from now on the folder is whole."""
     text = json.dumps({"metadata": {"total_size": index.total_size}, "weight_map": index.weight_map}, indent=1)
-    with written_whole(folder / INDEX) as partial:
+    with atomic_write(folder / INDEX) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
 
 
@@ -183,9 +183,9 @@ def remove_others(folder: pathlib.Path, index: Index) -> None:
             path.unlink()
 
 
-def _grouped(entries: Iterable[Stored], most: int) -> Iterator[list[Stored]]:
+def _grouped(entries: Iterable[Entry], most: int) -> Iterator[list[Entry]]:
     """Yield entries in groups of at most `most` bytes, at least one a group."""
-    group: list[Stored] = []
+    group: list[Entry] = []
     size = 0
     for entry in entries:
         if group and size + entry.num_bytes > most:
@@ -212,7 +212,7 @@ def _write(path: pathlib.Path, tensors: dict[str, Tensor], origin: str | None) -
     """Write one file beside its place, then put it there."""
     whole = {n: t.contiguous() for n, t in tensors.items()}
     try:
-        with written_whole(path) as partial:
+        with atomic_write(path) as partial:
             save_file(whole, partial, metadata={"format": "pt"} | ({"origin": origin} if origin else {}))
             partial.chmod(0o644)
     except (OSError, SafetensorError) as error:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from math import prod
 
-from sancai.checkpoint.layout import Experts, Spec, official_layout
+from sancai.checkpoint.layout import ExpertFormat, TensorSpec, official_layout
 from sancai.model import CSA_RATIO, ModelConfig
 
 _EXPERT = re.compile(r"\.ffn\.experts\.\d+\.")
@@ -17,7 +17,7 @@ SCALE_GROUP, INDEX_GROUP, ROW_MULTIPLE = 64, 32, 8
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ModelSizes:
     """Sizes of a text model.
 
     parameters: all, with the MTP block.  backbone: without it.  active: read for one token, without the input
@@ -56,7 +56,7 @@ def row_bytes(config: ModelConfig) -> int:
     return -(-size // ROW_MULTIPLE) * ROW_MULTIPLE
 
 
-def measure(config: ModelConfig, experts: Experts = "fp4") -> Sizes:
+def model_sizes(config: ModelConfig, experts: ExpertFormat = "fp4") -> ModelSizes:
     """Return the sizes of an architecture, from the layout of its files alone."""
     total = backbone = active = weight_bytes = 0
     share = config.num_experts_per_tok / config.n_routed_experts
@@ -69,10 +69,10 @@ def measure(config: ModelConfig, experts: Experts = "fp4") -> Sizes:
         backbone += count
         if spec.name != "embed.weight":
             active += round(count * share) if _EXPERT.search(spec.name) else count
-    return Sizes(config, total, backbone, active, weight_bytes)
+    return ModelSizes(config, total, backbone, active, weight_bytes)
 
 
-def _numbers(spec: Spec) -> int:
+def _numbers(spec: TensorSpec) -> int:
     """Return how many parameters a tensor holds: two in a byte of fp4, none in scales and tables."""
     if spec.name.endswith(_COUNTED_OUT):
         return 0

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from sancai.errors import CheckpointError
-from sancai.files import written_whole
+from sancai.files import atomic_write
 
 PATTERN = "state-*.pt"
 KEPT = 2
@@ -17,8 +17,8 @@ def save_state(folder: pathlib.Path, step: int, state: dict[str, Any]) -> pathli
     """Write the state after `step` steps; keep the newest two."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"state-{step:07d}.pt"
-    with written_whole(path) as partial:
-        torch.save(state, partial)
+    with atomic_write(path) as partial, partial.open("wb") as file:  # a path would hide that the disk is full
+        torch.save(state, file)
     for old in sorted(folder.glob(PATTERN))[:-KEPT]:
         old.unlink()
     return path
@@ -28,6 +28,11 @@ def newest_state(folder: pathlib.Path) -> pathlib.Path | None:
     """Return the newest complete state, None in a new folder."""
     found = sorted(folder.glob(PATTERN))
     return found[-1] if found else None
+
+
+def state_step(path: pathlib.Path) -> int:
+    """Return after how many steps a state was written, from its name."""
+    return int(path.stem.removeprefix("state-"))
 
 
 def load_state(path: pathlib.Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from sancai.commands.options import check_clip_path, give, load, parse, read_prompt, tell, warn_unknown
+from sancai.commands.options import check_clip_path, load, log, parse, print_result, read_prompt, warn_unknown
 from sancai.errors import RequestError
 
 
@@ -67,7 +67,7 @@ def _show(events: Iterable[Any], out: pathlib.Path | None) -> None:
     is_thinking = False
     for event in events:
         if is_thinking and not isinstance(event, ThinkingDelta):
-            tell("")
+            log("")
             is_thinking = False
         if isinstance(event, TextDelta):
             sys.stdout.write(event.text)
@@ -77,7 +77,7 @@ def _show(events: Iterable[Any], out: pathlib.Path | None) -> None:
             is_thinking = True
         elif isinstance(event, Announcement) and out is None:
             what = "a picture" if event.frames == 1 else "a clip"
-            tell(f"note: the model would draw {what} here; -o FILE draws it")
+            log(f"note: the model would draw {what} here; -o FILE draws it")
         elif isinstance(event, Clip) and out is not None:
-            give(str(event.save(out, force=False)))
-    give("")
+            print_result(str(event.save(out, force=False)))
+    print_result("")

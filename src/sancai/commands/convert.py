@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from sancai.commands.options import byte_bar, give, parse
+from sancai.commands.options import byte_bar, parse, print_result
 from sancai.errors import CheckpointError
 
 MOST_GIB = 1024
@@ -53,16 +53,16 @@ def run(arguments: list[str]) -> None:
             f"{options.out} holds a model ({', '.join(found)}); name another folder or pass --force to replace it"
         )
     _convert(checkpoint, options)
-    give(str(options.out))
+    print_result(str(options.out))
 
 
 def _convert(checkpoint: Any, options: ConvertOptions) -> None:
     """Convert with a bar of the bytes done, on a terminal."""
-    storage, whole = STORAGE[options.to], options.to.startswith("sancai")
-    total = checkpoint.converted_bytes(options.source, storage, whole=whole)
+    weight_format, include_visual = STORAGE[options.to], options.to.startswith("sancai")
+    total = checkpoint.converted_bytes(options.source, weight_format, include_visual=include_visual)
     with byte_bar("converting") as on_bytes:
         on_bytes(0, total)
         checkpoint.convert(
-            options.source, options.out, storage, round(options.shard_gib * 2**30),
-            lambda done: on_bytes(done, total), whole=whole,
+            options.source, options.out, weight_format, round(options.shard_gib * 2**30),
+            lambda done: on_bytes(done, total), include_visual=include_visual,
         )  # fmt: skip

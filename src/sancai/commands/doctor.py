@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from sancai.commands import fit
-from sancai.commands.options import give, parse, tell
+from sancai.commands.options import log, parse, print_result
 from sancai.errors import RequestError
 from sancai.media import check_writable
 
@@ -99,18 +99,18 @@ def _here(options: DoctorOptions) -> int:
     found += doctor.examine(checks, options.device, seconds, show)
     values = report.report(found)
     if options.json:
-        give(json.dumps(values, indent=1, ensure_ascii=False))
+        print_result(json.dumps(values, indent=1, ensure_ascii=False))
     if options.accept:
         report.write(options.out, values)
-        tell(f"the report is in {options.out}; it names no host, user or path")
+        log(f"the report is in {options.out}; it names no host, user or path")
     return doctor.worst(found)
 
 
 def _show(finding: Any) -> None:
     """Print one finding, and below it what to do."""
-    give(f"{MARKS[finding.state]:<4} {finding.name:<13} {finding.told}")
+    print_result(f"{MARKS[finding.state]:<4} {finding.name:<13} {finding.told}")
     if finding.advice:
-        give(f"     {'':<13} → {finding.advice}")
+        print_result(f"     {'':<13} → {finding.advice}")
 
 
 def _silent(finding: Any) -> None:
@@ -129,12 +129,12 @@ def _audit(key: str) -> int:
         raise RequestError(f"no table of operators is published for {chip.title}; docs/chips.md tells what is known")
     found = audit(key, chip.operator_table)
     about = found.about
-    give(f"table    {about['chip']}: {about['count']} operators ({about['date']}, torch {about['torch']})")
-    give(f"source   {about['source']}")
+    print_result(f"table    {about['chip']}: {about['count']} operators ({about['date']}, torch {about['torch']})")
+    print_result(f"source   {about['source']}")
     as_on = "" if found.listed == key else f"as on {chips()[found.listed].title}: "
     for work, (names, calls) in found.reached.items():
-        give(f"reaches  {as_on}{work}: {names} operators, {calls:,} calls in a small step")
-    give(f"missing  {', '.join(found.missing) or 'none'}")
+        print_result(f"reaches  {as_on}{work}: {names} operators, {calls:,} calls in a small step")
+    print_result(f"missing  {', '.join(found.missing) or 'none'}")
     return 2 if found.missing else 0
 
 
@@ -146,7 +146,7 @@ def _compare(paths: tuple[pathlib.Path, ...]) -> int:
         raise RequestError(f"--compare takes two reports, got {len(paths)}: --compare before.json after.json")
     lines = list(report.compare(*(report.read(path) for path in paths)))
     for is_fine, line in lines:
-        give(f"{'ok' if is_fine else 'BAD':<4} {line}")
+        print_result(f"{'ok' if is_fine else 'BAD':<4} {line}")
     if not lines:
-        give("ok   nothing differs")
+        print_result("ok   nothing differs")
     return 0 if all(is_fine for is_fine, _ in lines) else 1

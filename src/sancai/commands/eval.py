@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sancai.commands.options import give, load, parse, tell
+from sancai.commands.options import load, log, parse, print_result
 from sancai.media import check_writable, write_file
 
 
@@ -59,12 +59,14 @@ def run(arguments: list[str]) -> None:
         images=options.images, clips=options.clips, reads=options.reads, sums=options.sums, sampling=sampling,
         split=options.split,
     )  # fmt: skip
-    report = CharacterSuite(model, library, config, tell).run()
+    report = CharacterSuite(model, library, config, log).run()
     for suite, table in report.items():
-        give(suite)
+        print_result(suite)
         names = sorted({n for scores in table.values() for n in scores})
-        give(f"  {'':<22}" + "".join(f"{c:>11}" for c in table))
+        print_result(f"  {'':<22}" + "".join(f"{c:>11}" for c in table))
         for name in names:
-            give(f"  {name:<22}" + "".join(f"{t[name]:>11.3f}" if name in t else f"{'':>11}" for t in table.values()))
+            print_result(
+                f"  {name:<22}" + "".join(f"{t[name]:>11.3f}" if name in t else f"{'':>11}" for t in table.values())
+            )
     if options.out is not None:
         write_file(options.out, json.dumps(report, indent=1).encode())

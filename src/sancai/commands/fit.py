@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sancai.commands.options import give
+from sancai.commands.options import print_result
 from sancai.errors import RequestError
 
 if TYPE_CHECKING:
@@ -72,27 +72,29 @@ def _tell_sizes(subject: "Subject") -> None:
     told = told or f"{subject.parameters / 1e6:,.1f}M parameters"
     active = f"{sizes.active / 1e9:.2f}B" if sizes.active >= 1e8 else f"{sizes.active / 1e6:.1f}M"
     also = "with MTP" + (" and visual half" if subject.has_visual else "")
-    give(f"model    {subject.name}: {told} {also}, {active} active a text token")
+    print_result(f"model    {subject.name}: {told} {also}, {active} active a text token")
     how = " in fp32, as they are loaded" if subject.is_ours else ""
-    give(f"weights  {subject.weight_bytes:,} bytes ({subject.weight_bytes / 2**30:,.1f} GiB){how}")
-    give(f"cache    {sizes.cache_bytes_per_token:,.0f} bytes a token, fp8 rows and fp4 index keys")
+    print_result(f"weights  {subject.weight_bytes:,} bytes ({subject.weight_bytes / 2**30:,.1f} GiB){how}")
+    print_result(f"cache    {sizes.cache_bytes_per_token:,.0f} bytes a token, fp8 rows and fp4 index keys")
     for length in LENGTHS:
-        give(f"         {sizes.cache_bytes(length) / 2**20:>9,.1f} MiB at {length:,} tokens")
+        print_result(f"         {sizes.cache_bytes(length) / 2**20:>9,.1f} MiB at {length:,} tokens")
 
 
 def _tell_fit(subject: "Subject", machine: "Machine") -> bool:
     """Print whether weights fit, and how many sequences beside them; return whether they do."""
     sizes = subject.sizes
     room = machine.memory_bytes * HEADROOM - subject.weight_bytes
-    told = f"{machine.count} × {machine.card.name}, {machine.memory_bytes / 1e9:,.0f} GB together"
-    give(f"chips    {told} (memory: confidence {machine.card.confidence}), {HEADROOM:.0%} for weights and cache")
+    told = f"{machine.count} × {machine.spec.name}, {machine.memory_bytes / 1e9:,.0f} GB together"
+    print_result(
+        f"chips    {told} (memory: confidence {machine.spec.confidence}), {HEADROOM:.0%} for weights and cache"
+    )
     if room < sizes.cache_bytes(LENGTHS[0]):
-        least = -(-subject.weight_bytes // round(machine.card.memory_gb * 10**9 * HEADROOM)) + 1
-        give(f"fits     no: {-room / 1e9:,.1f} GB short; take about {least} of these chips")
+        least = -(-subject.weight_bytes // round(machine.spec.memory_gb * 10**9 * HEADROOM)) + 1
+        print_result(f"fits     no: {-room / 1e9:,.1f} GB short; take about {least} of these chips")
         return False
-    give("fits     yes, weights alone split over all chips; sequences at once:")
+    print_result("fits     yes, weights alone split over all chips; sequences at once:")
     for length in LENGTHS:
-        give(f"         {int(room // sizes.cache_bytes(length)):>9,} of {length:,} tokens")
+        print_result(f"         {int(room // sizes.cache_bytes(length)):>9,} of {length:,} tokens")
     return True
 
 
@@ -103,29 +105,29 @@ def _tell_chips(subject: "Subject", machine: "Machine", question: "Question", tr
     try:
         runs = chip_runs(subject, lambda way: Target(way, machine), question)
     except RequestError as error:
-        give(f"speed    no estimate, because {error}")
+        print_result(f"speed    no estimate, because {error}")
         return
     if not fits:
-        give("speed    as if the weights did fit:")
+        print_result("speed    as if the weights did fit:")
     for line in speed_lines(subject, runs, training, machine.count):
-        give(line)
+        print_result(line)
     for line in assumption_lines(subject, runs):
-        give(line)
+        print_result(line)
 
 
 def _tell_here(subject: "Subject", question: "Question", training: "Training") -> None:
     """Print predictions for this machine by what is measured on it."""
-    from sancai.device.platform import current
+    from sancai.device.platform import get_platform
     from sancai.estimate import assumption_lines, calibrated, here_lines, here_run, speed_lines, way_of
 
-    here = current()
+    here = get_platform()
     memory = _memory_bytes(here)
     if memory and subject.weight_bytes > memory * HEADROOM:
-        give(f"fits     no: this machine has {memory / 1e9:,.1f} GB; what follows is as if it did")
+        print_result(f"fits     no: this machine has {memory / 1e9:,.1f} GB; what follows is as if it did")
     calibration = calibrated(here)
     runs = here_run(subject, calibration, way_of(here), question)
     for line in (*here_lines(calibration), *speed_lines(subject, runs, training, 1), *assumption_lines(subject, runs)):
-        give(line)
+        print_result(line)
 
 
 def _memory_bytes(here: "Platform") -> int:

@@ -9,16 +9,16 @@ import tyro
 from sancai.commands.options import (
     DrawOptions,
     check_output,
-    free_name,
-    give,
     load,
     numbered,
     parse,
+    print_result,
     read_look,
     read_prompt,
     show_look,
     slug,
     step_bar,
+    unused_path,
     warn_unknown,
 )
 from sancai.errors import MediaError, RequestError
@@ -56,14 +56,14 @@ def run(arguments: list[str]) -> None:
             )  # fmt: skip
         show_look(clip, options)
         clip.upscaled(options.scale).save(target, force=options.force)
-        give(str(target))
+        print_result(str(target))
 
 
 def _targets(options: ImageOptions) -> list[pathlib.Path]:
     """Return the files to write, refusing what cannot work before anything is drawn."""
     if not 1 <= options.count <= 256:
         raise RequestError(f"count is {options.count}; choose 1 to 256")
-    first = options.out or free_name(slug(options.prompt), ".png", options.count)
+    first = options.out or unused_path(slug(options.prompt), ".png", options.count)
     if first.suffix.lower() != ".png":
         raise MediaError(f"{first} is not a PNG name; pictures are written as .png")
     targets = numbered(first, options.count)

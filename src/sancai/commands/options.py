@@ -50,12 +50,12 @@ def parse(command: str, kind: Callable[..., Any], arguments: list[str]) -> Any:
     return tyro.cli(kind, prog=f"sancai {command}", args=arguments)
 
 
-def tell(line: str) -> None:
+def log(line: str) -> None:
     """Say something to the person; standard output stays for results."""
     sys.stderr.write(line + "\n")
 
 
-def give(line: str) -> None:
+def print_result(line: str) -> None:
     """Print a result."""
     sys.stdout.write(line + "\n")
 
@@ -98,7 +98,7 @@ def warn_unknown(model: Any, prompt: str) -> None:
     unknown = model.unknown_words(prompt)
     if unknown:
         more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
-        tell(f"note: the model has never seen {', '.join(unknown[:MOST_NAMED])}{more}; it will guess")
+        log(f"note: the model has never seen {', '.join(unknown[:MOST_NAMED])}{more}; it will guess")
 
 
 def read_prompt(options: Any) -> Any:
@@ -114,7 +114,7 @@ def read_prompt(options: Any) -> Any:
     if getattr(options, "look", None) is not None:
         return dataclasses.replace(options, prompt="")
     if sys.stdin.isatty():
-        tell("reading the prompt from the terminal; end it with Ctrl-D")
+        log("reading the prompt from the terminal; end it with Ctrl-D")
     prompt = sys.stdin.read().strip()
     if not prompt:
         raise RequestError("the prompt is empty; write it after the command or pipe it in")
@@ -164,12 +164,12 @@ def check_clip_path(path: pathlib.Path, force: bool) -> None:
 def show_look(clip: Any, options: DrawOptions) -> None:
     """Print what the model says about a clip, and the look that it was drawn from if that was asked for."""
     if options.think and clip.look:
-        tell(clip.look)
+        log(clip.look)
     if "answer" in clip.metadata:
-        tell(f"note: {clip.metadata['answer']}")
+        log(f"note: {clip.metadata['answer']}")
 
 
-def free_name(stem: str, suffix: str, count: int = 1) -> pathlib.Path:
+def unused_path(stem: str, suffix: str, count: int = 1) -> pathlib.Path:
     """Return a file name here that is not taken, nor are the `numbered` names of so many files."""
     path, number = pathlib.Path(stem + suffix), 1
     while any(p.exists() for p in numbered(path, count)):

@@ -10,15 +10,15 @@ from sancai.commands.options import (
     DrawOptions,
     check_clip_path,
     check_output,
-    free_name,
-    give,
     load,
     parse,
+    print_result,
     read_look,
     read_prompt,
     show_look,
     slug,
     step_bar,
+    unused_path,
     warn_unknown,
 )
 from sancai.errors import MediaError
@@ -60,9 +60,9 @@ def run(arguments: list[str]) -> None:
     show_look(clip, options)
     clip = clip.upscaled(options.scale)
     if target is not None:
-        give(str(clip.save(target, force=options.force, fps=options.fps)))
+        print_result(str(clip.save(target, force=options.force, fps=options.fps)))
     if options.sheet is not None:
-        give(str(clip.save_sheet(options.sheet, force=options.force, fps=options.fps)))
+        print_result(str(clip.save_sheet(options.sheet, force=options.force, fps=options.fps)))
 
 
 def _check(options: VideoOptions) -> pathlib.Path | None:
@@ -71,7 +71,7 @@ def _check(options: VideoOptions) -> pathlib.Path | None:
         raise MediaError(f"fps is {options.fps}; choose 1 to 60")
     target = options.out
     if target is None and options.sheet is None:
-        target = free_name(slug(options.prompt), ".gif")
+        target = unused_path(slug(options.prompt), ".gif")
     if target is not None:
         check_clip_path(target, options.force)
     if options.sheet is not None:

@@ -4,8 +4,8 @@ This file imports no torch, so that a program can ask about chips where torch do
 torch is in `platform`, `detect`, `host`, `precision` and `collectives`.
 """
 
-from sancai.device.cards import CARDS, Card, Machine, parse_machine
 from sancai.device.chip import Chip
 from sancai.device.registry import chip_of, chips
+from sancai.device.specs import CHIP_SPECS, ChipSpec, Machine, parse_machine
 
-__all__ = ["CARDS", "Card", "Chip", "Machine", "chip_of", "chips", "parse_machine"]
+__all__ = ["CHIP_SPECS", "ChipSpec", "Chip", "Machine", "chip_of", "chips", "parse_machine"]

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from sancai.device.platform import Platform, make_current
+from sancai.device.platform import Platform, set_device
 from sancai.errors import DeviceError
 
 MINUTES = 10
@@ -21,7 +21,7 @@ MINUTES = 10
 _joined = False
 
 
-def start(platform: Platform) -> tuple[int, int]:
+def init_ranks(platform: Platform) -> tuple[int, int]:
     """Join the ranks that `torchrun` started; return this rank and their number: (0, 1) without torchrun.
 
     Raises:
@@ -30,7 +30,7 @@ def start(platform: Platform) -> tuple[int, int]:
     global _joined
     if "RANK" not in os.environ:
         return 0, 1
-    make_current(platform.device)
+    set_device(platform.device)
     if not dist.is_initialized():
         try:
             dist.init_process_group(platform.chip.collectives, timeout=timedelta(minutes=MINUTES))
@@ -40,10 +40,10 @@ def start(platform: Platform) -> tuple[int, int]:
                 "sancai doctor tells what is installed"
             ) from error
     _joined = True
-    return rank(), world()
+    return rank(), world_size()
 
 
-def stop() -> None:
+def shut_down() -> None:
     """Leave the ranks."""
     global _joined
     if _joined:
@@ -56,26 +56,31 @@ def rank() -> int:
     return dist.get_rank() if _joined else 0
 
 
-def world() -> int:
+def is_rank_zero() -> bool:
+    """Return whether this process is rank 0, which alone writes files and prints."""
+    return rank() == 0
+
+
+def world_size() -> int:
     """Return the number of ranks that `start` joined; 1 where something else shards the work."""
     return dist.get_world_size() if _joined else 1
 
 
-def wait(platform: Platform) -> None:
+def barrier(platform: Platform) -> None:
     """Return when all ranks have come here."""
     all_reduce(torch.zeros(1, dtype=torch.float32, device=platform.device))
 
 
 def all_reduce(tensor: Tensor) -> Tensor:
     """Return the sum of all ranks' tensors; the tensor given is overwritten with it."""
-    if world() > 1:
+    if world_size() > 1:
         dist.all_reduce(tensor)
     return tensor
 
 
-def all_reduced(tensors: Sequence[Tensor]) -> list[Tensor]:
+def all_reduce_coalesced(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Return the sums of all ranks' lists of tensors, by one exchange; the tensors given stay as they are."""
-    if world() == 1 or not tensors:
+    if world_size() == 1 or not tensors:
         return list(tensors)
     flat = all_reduce(torch.cat([t.flatten() for t in tensors]))
     parts = flat.split([t.numel() for t in tensors])
@@ -84,18 +89,18 @@ def all_reduced(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 def all_gather(tensor: Tensor) -> Tensor:
     """Return all ranks' tensors (n, ...) one after the other, (ranks · n, ...)."""
-    if world() == 1:
+    if world_size() == 1:
         return tensor
-    out = [torch.empty_like(tensor) for _ in range(world())]
+    out = [torch.empty_like(tensor) for _ in range(world_size())]
     dist.all_gather(out, tensor.contiguous())
     return torch.cat(out)
 
 
 def reduce_scatter(tensor: Tensor) -> Tensor:
     """Return this rank's part (n, ...) of the sum of all ranks' tensors (ranks · n, ...)."""
-    if world() == 1:
+    if world_size() == 1:
         return tensor
-    parts = [part.contiguous() for part in tensor.chunk(world())]
+    parts = [part.contiguous() for part in tensor.chunk(world_size())]
     out = torch.empty_like(parts[0])
     dist.reduce_scatter(out, parts)
     return out
@@ -103,7 +108,7 @@ def reduce_scatter(tensor: Tensor) -> Tensor:
 
 def all_to_all(tensor: Tensor, send: list[int], receive: list[int]) -> Tensor:
     """Return the rows that the others sent here: `send[r]` rows go to rank r, `receive[r]` come from it."""
-    if world() == 1:
+    if world_size() == 1:
         return tensor
     out = tensor.new_empty((sum(receive), *tensor.shape[1:]))
     dist.all_to_all_single(out, tensor.contiguous(), receive, send)
@@ -112,14 +117,14 @@ def all_to_all(tensor: Tensor, send: list[int], receive: list[int]) -> Tensor:
 
 def broadcast(tensor: Tensor, source: int = 0) -> Tensor:
     """Return the tensor of one rank; the tensor given is overwritten with it."""
-    if world() > 1:
+    if world_size() > 1:
         dist.broadcast(tensor, source)
     return tensor
 
 
 def send_receive(tensor: Tensor, target: int, source: int) -> Tensor:
     """Send a tensor to one rank and return the one of the same shape that another sent."""
-    if world() == 1:
+    if world_size() == 1:
         return tensor
     out = torch.empty_like(tensor)
     for request in dist.batch_isend_irecv([

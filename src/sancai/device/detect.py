@@ -16,7 +16,7 @@ VARIABLE = "SANCAI_DEVICE"
 
 
 @dataclass(frozen=True)
-class Found:
+class DetectedDevices:
     """One kind of device of this machine, and how it was told."""
 
     chip: Chip
@@ -25,16 +25,16 @@ class Found:
     reason: str
 
 
-def detect() -> list[Found]:
+def detect() -> list[DetectedDevices]:
     """Return what this machine has, best first; the CPU is always last.
 
     A maker's package that does not import is passed over; `reasons_against` tells why.
     """
     found = [f for kind in _device_types() if (f := _probe(kind)) is not None]
-    return [*found, Found(chips()["cpu"], 1, "cpu", "every machine has one")]
+    return [*found, DetectedDevices(chips()["cpu"], 1, "cpu", "every machine has one")]
 
 
-def reasons_against() -> dict[str, str]:
+def import_failures() -> dict[str, str]:
     """Return for every chip whose maker's package is installed but does not work what it said."""
     out = {}
     for chip in chips().values():
@@ -48,7 +48,7 @@ def reasons_against() -> dict[str, str]:
     return out
 
 
-def choose(wanted: str = "auto") -> tuple[Chip, torch.device]:
+def resolve_device(wanted: str = "auto") -> tuple[Chip, torch.device]:
     """Return the chip and device for `auto`, a chip's key or a device type, either with `:index`.
 
     `auto` follows SANCAI_DEVICE where that is set, else takes the best that is found.  Each of the ranks that
@@ -92,7 +92,7 @@ def _device_types() -> list[str]:
     return list(dict.fromkeys(c.device_type for c in kinds if c.device_type != "cpu"))
 
 
-def _probe(kind: str) -> Found | None:
+def _probe(kind: str) -> DetectedDevices | None:
     """Return what stands behind a device type, None for nothing."""
     _load_packages(kind)
     try:
@@ -104,7 +104,7 @@ def _probe(kind: str) -> Found | None:
         return None
     chip = chip_of(kind, name)
     told = f"its name is {name!r}" if chip.name_pattern else f"the device type {kind} is here"
-    return Found(chip, count, name, told)
+    return DetectedDevices(chip, count, name, told)
 
 
 def _load_packages(kind: str) -> None:

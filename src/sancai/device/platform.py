@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from sancai.device.chip import Chip
-from sancai.device.detect import choose, device_name
+from sancai.device.detect import device_name, resolve_device
 from sancai.device.precision import Policy, policy
 
 
@@ -32,22 +32,22 @@ class Platform:
 
 
 @lru_cache(maxsize=16)
-def current(device: str = "auto", dtype: str | None = None) -> Platform:
+def get_platform(device: str = "auto", dtype: str | None = None) -> Platform:
     """Return the best device of this machine, or the one named (chip's key or device type).
 
     Raises:
         DeviceError: it is not here, or does not compute in `dtype`.
     """
-    chip, place = choose(device)
+    chip, place = resolve_device(device)
     return Platform(device_name(place), place, policy(chip, dtype), chip)
 
 
 def synchronize(platform: Platform) -> None:
     """Wait for queued work, so that a clock tells the truth."""
-    wait_for(platform.device)
+    synchronize_device(platform.device)
 
 
-def wait_for(device: torch.device) -> None:
+def synchronize_device(device: torch.device) -> None:
     """Wait for the work queued on one device."""
     if device.type != "cpu":
         _call(device, "synchronize")
@@ -93,7 +93,7 @@ def free_cache(platform: Platform) -> None:
             _call(platform.device, "empty_cache")
 
 
-def make_current(device: torch.device) -> None:
+def set_device(device: torch.device) -> None:
     """Make a device the one that its library uses where none is named."""
     if device.type != "cpu" and device.index is not None:
         _call(device, "set_device", device.index)

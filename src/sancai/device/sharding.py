@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sancai.device import collectives
-from sancai.device.host import map_tensors, to_device, to_host
 from sancai.device.platform import Platform
+from sancai.device.transfer import map_tensors, to_device, to_host
 from sancai.errors import DeviceError
 
 
@@ -33,12 +33,12 @@ def shard(model: nn.Module, parts: Iterable[nn.Module], platform: Platform) -> n
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
-    if collectives.world() == 1:
+    if collectives.world_size() == 1:
         raise DeviceError(
             "one rank has nobody to share weights with; start several by `torchrun --nproc-per-node=N -m -- sancai "
             "train …`, or leave out --shard"
         )
-    mesh = init_device_mesh(platform.device.type, (collectives.world(),))
+    mesh = init_device_mesh(platform.device.type, (collectives.world_size(),))
     rest = MixedPrecisionPolicy(reduce_dtype=torch.float32, cast_forward_inputs=False)
     halved = MixedPrecisionPolicy(platform.dtype, torch.float32, cast_forward_inputs=False)
     for part in parts:
@@ -57,17 +57,17 @@ def is_sharded(tensor: Tensor) -> bool:
     return hasattr(tensor, "placements")
 
 
-def whole(tensor: Tensor) -> Tensor:
+def full_tensor(tensor: Tensor) -> Tensor:
     """Return the whole of a tensor; all ranks call this together."""
     return tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
 
 
-def own(tensor: Tensor) -> Tensor:
+def to_local(tensor: Tensor) -> Tensor:
     """Return this rank's part of a tensor as a plain one that shares its memory."""
     return tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
 
 
-def as_part(rows: Tensor, like: Tensor) -> Tensor:
+def from_local(rows: Tensor, like: Tensor) -> Tensor:
     """Return a plain tensor of this rank's rows as what `like` is: one rank's part of a tensor."""
     if not is_sharded(like):
         return rows
@@ -79,15 +79,15 @@ def as_part(rows: Tensor, like: Tensor) -> Tensor:
     )
 
 
-def own_rows(rows: Tensor, like: Tensor) -> Tensor:
+def local_rows(rows: Tensor, like: Tensor) -> Tensor:
     """Return the rows of a whole tensor that this rank keeps of `like`, a part of one of the same shape."""
     if not is_sharded(like):
         return rows
-    parts = rows.chunk(collectives.world())
+    parts = rows.chunk(collectives.world_size())
     return parts[collectives.rank()] if collectives.rank() < len(parts) else rows[:0]
 
 
-def whole_matrices(parts: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
+def full_matrices(parts: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
     """Return matrices (n, R, C): the whole of one that is cut in rows, of a stack this rank's own.
 
     Args:
@@ -98,7 +98,7 @@ def whole_matrices(parts: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tens
     cut = [n for n, tensor in enumerate(like) if tensor.dim() == 2 and is_sharded(tensor)]
     found = [part.reshape(-1, rows, columns) if n not in cut else part for n, part in enumerate(parts)]
     if cut:
-        most = -(-rows // collectives.world())
+        most = -(-rows // collectives.world_size())
         mine = torch.stack([_padded(parts[n], most) for n in cut])
         ranks = collectives.all_gather(mine).unflatten(0, (-1, len(cut)))
         for n, matrix in zip(cut, ranks.transpose(0, 1).flatten(1, 2)[:, :rows], strict=True):
@@ -111,19 +111,19 @@ def _padded(rows: Tensor, count: int) -> Tensor:
     return rows if len(rows) == count else F.pad(rows, (0, 0, 0, count - len(rows)))
 
 
-def beside(tensor: Tensor, like: Tensor) -> Tensor:
+def distribute_like(tensor: Tensor, like: Tensor) -> Tensor:
     """Return a whole tensor, the same on every rank, where and how `like` is kept."""
-    return as_part(own_rows(to_device(tensor, like.device), like).clone(), like)
+    return from_local(local_rows(to_device(tensor, like.device), like).clone(), like)
 
 
-def whole_on_host(value: Any, keeps: bool = True) -> Any:
+def full_state_dict(value: Any, keeps: bool = True) -> Any:
     """Return nested dictionaries, lists and tuples with every tensor whole and on the host, as files want them.
 
     All ranks call this together; one that does not keep the result gets empty tensors in their place.
     """
 
     def take(tensor: Tensor) -> Tensor:
-        together = whole(tensor)
+        together = full_tensor(tensor)
         return to_host(together) if keeps else together.new_empty(0)
 
     return map_tensors(take, value)

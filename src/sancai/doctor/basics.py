@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import torch
 
-from sancai.device.detect import detect, reasons_against
-from sancai.device.host import to_device, to_host
+from sancai.device.detect import detect, import_failures
 from sancai.device.platform import Platform, device_memory
+from sancai.device.transfer import to_device, to_host
 from sancai.doctor.finding import Finding
 from sancai.errors import first_line
 
@@ -23,7 +23,7 @@ def devices(here: Platform) -> Iterator[Finding]:
     for found in detect():
         told = f"{found.count} × {found.chip.title} ({found.name}): {found.reason}"
         yield Finding("devices", "good", told, facts={"chip": found.chip.key, "count": found.count})
-    for key, reason in reasons_against().items():
+    for key, reason in import_failures().items():
         yield Finding("devices", "limited", reason, f"docs/chips.md tells what {key} needs")
     formats = str(here.dtype).removeprefix("torch.")
     facts = {"chip": here.chip.key, "name": here.name, "dtype": formats, "quirks": list(here.chip.quirks)}

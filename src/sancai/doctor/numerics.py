@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from sancai import api
-from sancai.device.host import to_host
 from sancai.device.platform import Platform
+from sancai.device.transfer import to_host
 from sancai.doctor.finding import Finding, finite
 from sancai.model import Transformer
 from sancai.model.linear import RMSNorm

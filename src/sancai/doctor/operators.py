@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.device.host import to_device, to_host
 from sancai.device.platform import Platform
+from sancai.device.transfer import to_device, to_host
 from sancai.doctor.finding import Finding
 from sancai.errors import first_line
 from sancai.ops import attention, grouped_matmul, norm, rope, sinkhorn, streams, topk

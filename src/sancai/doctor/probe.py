@@ -33,11 +33,11 @@ def main(arguments: list[str]) -> int:
     _say(trying="torch")
     import torch
 
-    from sancai.device.platform import current
+    from sancai.device.platform import get_platform
 
     _say(finding=Finding("torch loads", "good", f"{torch.get_num_threads()} threads").to_dict())
     _say(trying="device")
-    here = current(device)
+    here = get_platform(device)
     for name in names:
         _say(trying=name)
         check: Check = getattr(importlib.import_module(CHECKS[name]), name)

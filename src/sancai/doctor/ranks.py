@@ -6,22 +6,22 @@ import sys
 import torch
 
 from sancai.device import collectives
-from sancai.device.host import to_host
-from sancai.device.platform import current
+from sancai.device.platform import get_platform
+from sancai.device.transfer import to_host
 from sancai.doctor.training import TOLERANCE, curve, farthest
 
 
 def main(key: str, folder: pathlib.Path) -> None:
     """Exchange small tensors, then train together, and compare."""
-    here = current(key)
-    rank, world = collectives.start(here)
+    here = get_platform(key)
+    rank, world = collectives.init_ranks(here)
     try:
         _exchange(here.device, rank, world)
         off, step = farthest(curve(key, folder))
         if off > TOLERANCE:
             raise ArithmeticError(f"losses of {world} ranks are off by {off:.2%} at step {step}")
     finally:
-        collectives.stop()
+        collectives.shut_down()
 
 
 def _exchange(device: torch.device, rank: int, world: int) -> None:

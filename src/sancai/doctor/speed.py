@@ -8,8 +8,8 @@ from sancai.device.platform import Platform, peak_memory_bytes, reset_peak, sync
 from sancai.doctor.finding import Finding
 from sancai.engine import Request, Usage
 from sancai.estimate import calibrate
-from sancai.ops.outcomes import REFERENCE
-from sancai.ops.selection import choose_providers
+from sancai.ops.selection import select_backends
+from sancai.ops.tuning_cache import REFERENCE
 
 PICTURES, TOKENS = 8, 96
 LARGE = 2**24
@@ -19,11 +19,11 @@ SUM = "what is 27 + 82?"
 
 def kernels(here: Platform) -> Iterator[Finding]:
     """Tell which kernel plays each role here, and why no other does."""
-    outcomes = choose_providers(here.device, here.dtype, is_fresh=True)
-    chosen = [f"{o.role} by {o.chosen}" for o in outcomes if o.chosen != REFERENCE]
+    outcomes = select_backends(here.device, here.dtype, is_fresh=True)
+    chosen = [f"{o.operator} by {o.chosen}" for o in outcomes if o.chosen != REFERENCE]
     own = len(outcomes) - len(chosen)
     told = f"{', '.join(chosen) or 'none chosen'}; plain PyTorch plays {own} of {len(outcomes)} roles"
-    facts = {o.role: {"chosen": o.chosen, "why": o.why, "others": o.others} for o in outcomes}
+    facts = {o.operator: {"chosen": o.chosen, "why": o.why, "others": o.others} for o in outcomes}
     yield Finding("kernels", "good", told, facts=facts)
 
 

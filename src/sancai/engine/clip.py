@@ -69,11 +69,10 @@ class Clip:
         beside = path.with_suffix(".json")
         for target in (path, beside):
             media.check_writable(target, force)
-        sheet, description = media.sheet_bytes(
-            self.frames, path.name, str(self.metadata.get("prompt", path.stem)), self._playback(fps, ".png")
-        )
-        media.write_file(path, sheet)
-        media.write_file(beside, description)
+        playback = self._playback(fps, ".png")
+        sheet = media.grid_sheet([media.SheetClip(path.stem, self.frames, playback)])
+        media.write_file(path, media.png_bytes(sheet.pixels, playback.parameters))
+        media.write_file(beside, media.sheet_json(sheet, path.name))
         return path
 
     def _playback(self, fps: float, suffix: str) -> media.Playback:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from sancai.checkpoint import SamplingConfig
-from sancai.device.host import to_device, to_host
+from sancai.device.transfer import to_device, to_host
 from sancai.flow import SamplerState, get_sampler, guide, timesteps
 from sancai.model import Cache, Transformer
-from sancai.sequence import Block, pack, raster_order
+from sancai.sequence import empty_block, tokens_to_frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +43,8 @@ class Denoising:
             raise AssertionError(f"{cache.batch} cache rows for {len(seeds)} seeds; expected as many or twice as many")
         self.model, self.cache, self.block, self.sampling = model, cache, block, sampling
         self._is_guided = cache.batch == 2 * len(seeds)
-        blank = Block(latents=np.zeros(block.shape, np.float32), times=list(block.times), sigma=1.0)
-        packed = pack([[[blank]]] * cache.batch, cache.cursors)
-        self._places, self._layout = packed.to(model.device), model.plan(packed, cache)
+        packed = empty_block(block.shape, list(block.times), cache.cursors)
+        self._packed, self._metadata = packed.to(model.device), model.attention_metadata(packed, cache)
         shift = sampling.shift if block.shape[0] == 1 else sampling.clip_shift
         self._levels, self._sampler = timesteps(sampling.steps, shift), get_sampler(sampling.sampler)
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -65,10 +64,8 @@ class Denoising:
 
     def latents(self) -> np.ndarray:
         """Return the latents as they stand, fp32 (B, F, Y, X, C)."""
-        frames, rows, columns, _ = self.block.shape
-        flat = to_host(self._state.z).numpy()
-        in_order = flat.reshape(len(flat), frames, rows * columns, -1)[:, :, raster_order(rows, columns)]
-        return in_order.reshape(-1, *self.block.shape)
+        frames = tokens_to_frames(self._state.z, self.block.shape[1:3])
+        return to_host(frames).numpy().reshape(-1, *self.block.shape)
 
     def _predict(self, z: Tensor, sigma: float) -> Tensor:
         """Return predicted clean latents (B, T, C), guided where the settings say so."""
@@ -82,8 +79,8 @@ class Denoising:
     def _forward(self, z: Tensor, sigma: float) -> Tensor:
         """Return what the network predicts for every cache row."""
         level = torch.full(z.shape[:2], sigma, dtype=torch.float32, device=z.device)
-        packed = self._places.with_latents(z, level)
-        prediction = self.model(packed, self.cache, layout=self._layout).prediction
+        packed = self._packed.with_latents(z, level)
+        prediction = self.model(packed, self.cache, metadata=self._metadata).prediction
         if prediction is None:
             raise AssertionError("a pass over noisy blocks gave no prediction")
         return prediction

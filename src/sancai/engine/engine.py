@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from sancai.checkpoint import GenerationConfig, SamplingConfig
-from sancai.device.host import move
 from sancai.device.platform import Platform
+from sancai.device.transfer import module_to_device
 from sancai.engine.clip import Clip
 from sancai.engine.drawing import Drawing
 from sancai.engine.look import LookVocabulary
@@ -26,7 +26,7 @@ from sancai.engine.runner import ModelRunner, text_tokens
 from sancai.engine.token_sampler import TextAssembler, sample_token
 from sancai.errors import AnswerError, ConfigError, RequestError
 from sancai.model import Cache, Transformer
-from sancai.ops.selection import choose_providers
+from sancai.ops.selection import select_backends
 from sancai.sequence import Document, Text
 from sancai.tokenizer import AnswerParser, Conversation, TextDelta, ThinkingDelta, Tokenizer, Writer
 
@@ -296,8 +296,8 @@ class Engine:
 
 def prepare(model: Transformer, platform: Platform) -> Transformer:
     """Place a model for inference, and choose its kernels."""
-    move(model, platform.device)
+    module_to_device(model, platform.device)
     model.eval().requires_grad_(False)
     model.compute_dtype = platform.dtype
-    choose_providers(platform.device, platform.dtype)
+    select_backends(platform.device, platform.dtype)
     return model

@@ -7,7 +7,7 @@ import torch
 
 from sancai.checkpoint import GenerationConfig
 from sancai.codec import PixelCodec
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.errors import CapacityError, ConfigError, RequestError
 from sancai.model import Cache, Transformer
 from sancai.sequence import Block, Document, Text, pack
@@ -80,7 +80,7 @@ class ModelRunner:
         logits = torch.zeros(len(documents), vocabulary, device=device, dtype=torch.float32)
         for rows in groups:
             packed = pack([[row] for row in rows], cache.cursors)
-            output = self.model(packed, cache, keep=True)
+            output = self.model(packed, cache, use_cache=True)
             cache = output.cache
             if output.hidden is not None:
                 logits = self.model.logits(last_real(output.hidden, packed.text.is_real))
@@ -89,13 +89,13 @@ class ModelRunner:
     @torch.no_grad()
     def decode(self, cache: Cache, tokens: Sequence[int]) -> tuple[Cache, torch.Tensor]:
         """Return the cache and the logits (1, V) after some more tokens of its only row."""
-        output = self.model(pack([[[Text(ids=tokens)]]], cache.cursors), cache, keep=True)
+        output = self.model(pack([[[Text(ids=tokens)]]], cache.cursors), cache, use_cache=True)
         return output.cache, self.model.logits(output.hidden[:, -1])
 
     @torch.no_grad()
     def append(self, cache: Cache, segments: Sequence[Document]) -> Cache:
         """Return the cache after some more segments of each row."""
-        return self.model(pack([[row] for row in segments], cache.cursors), cache, keep=True).cache
+        return self.model(pack([[row] for row in segments], cache.cursors), cache, use_cache=True).cache
 
     def _check_length(self, documents: Sequence[Document]) -> None:
         most = self.model.config.max_position_embeddings

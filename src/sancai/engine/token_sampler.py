@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_host
+from sancai.device.transfer import to_host
 
 
 def sample_token(

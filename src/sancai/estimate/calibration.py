@@ -17,13 +17,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from sancai.device.identity import cache_folder
+from sancai.device.fingerprint import cache_folder
 from sancai.device.platform import Platform, synchronize
 from sancai.errors import CheckpointError
 from sancai.estimate.operator import totals
 from sancai.estimate.rates import CHAINED, Grid, MeasuredRates
 from sancai.estimate.work import Formats, Load, Way, Work
-from sancai.files import written_whole
+from sancai.files import atomic_write
 from sancai.model import Cache, ModelConfig, Transformer
 from sancai.ops.attention import attention_products
 from sancai.ops.sinkhorn import sinkhorn
@@ -60,7 +60,7 @@ class Calibration:
     def save(self, path: pathlib.Path) -> None:
         """Write the file; a reader never sees half of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path, shared=True) as partial:
+        with atomic_write(path, shared=True) as partial:
             partial.write_text(json.dumps({"version": VERSION} | dataclasses.asdict(self), indent=1) + "\n", "utf-8")
 
     @staticmethod
@@ -219,11 +219,11 @@ def _launch_seconds(platform: Platform) -> tuple[float, float]:
     model = Transformer(SMALLEST).to(platform.device).eval().requires_grad_(False)
     model.compute_dtype = platform.dtype
     context = 64
-    cache = model(pack([[[Text(ids=[1] * context)]]]), keep=True).cache
+    cache = model(pack([[[Text(ids=[1] * context)]]]), use_cache=True).cache
     assert isinstance(cache, Cache)
 
     def step() -> None:
-        output = model(pack([[[Text(ids=[1])]]], cache.cursors), cache, keep=True)
+        output = model(pack([[[Text(ids=[1])]]], cache.cursors), cache, use_cache=True)
         model.logits(output.hidden[:, -1])
 
     number = torch.finfo(platform.dtype).bits / 8

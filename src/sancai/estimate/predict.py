@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sancai.checkpoint.layout import official_layout
 from sancai.device import Machine
-from sancai.device.costs import costs_of
+from sancai.device.efficiency import efficiency_of
 from sancai.estimate.operator import Operator, with_backward
 from sancai.estimate.rates import ChipRates, MeasuredRates, check_rates, total_seconds
 from sancai.estimate.work import Formats, Load, Way, Work
@@ -69,7 +69,7 @@ class Target:
             return span
         times = [
             ChipRates(self.machine, costs).exchange_seconds(config, load, formats.math)
-            for costs in costs_of(self.machine.card)
+            for costs in efficiency_of(self.machine.spec)
         ]
         return span + Span(min(times), max(times)) * passes
 
@@ -79,7 +79,7 @@ class Target:
             time = total_seconds(self.measured, listed)
             return Span(time, time)
         assert self.machine is not None
-        times = [total_seconds(ChipRates(self.machine, c, tokens), listed) for c in costs_of(self.machine.card)]
+        times = [total_seconds(ChipRates(self.machine, c, tokens), listed) for c in efficiency_of(self.machine.spec)]
         return Span(min(times), max(times))
 
 

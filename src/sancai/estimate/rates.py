@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sancai.device import Machine
-from sancai.device.costs import Costs
+from sancai.device.efficiency import Efficiency
 from sancai.errors import RequestError
 from sancai.estimate.operator import Operator
 from sancai.estimate.work import Load
@@ -46,12 +46,12 @@ class ChipRates:
     """
 
     machine: Machine
-    costs: Costs
+    costs: Efficiency
     tokens: float = 1.0
 
     def seconds(self, operator: Operator) -> float:
         """Return the longest of arithmetic, traffic and launching."""
-        card, count = self.machine.card, self.machine.count
+        card, count = self.machine.spec, self.machine.count
         few = min(count, max(self.tokens, 1.0))
         shared = few if operator.part in PER_TOKEN else count
         reading = few if operator.part in READING else shared
@@ -67,7 +67,7 @@ class ChipRates:
         Each time a ring of all chips adds up a state of every token; experts exchange only the chosen tokens
         where that is less.  Nothing of it is taken to be hidden.
         """
-        count, card = self.machine.count, self.machine.card
+        count, card = self.machine.count, self.machine.spec
         if count == 1:
             return 0.0
         rate = _rate(card.link_gbs, 1e9, self.costs.link) / 2
@@ -84,7 +84,7 @@ def check_rates(machine: Machine) -> None:
     Raises:
         RequestError: naming the missing ones.
     """
-    card = machine.card
+    card = machine.spec
     needed = {"bf16 TFLOPS": card.bf16_tflops, "memory rate": card.memory_gbs}
     if machine.count > 1:
         needed["link rate"] = card.link_gbs

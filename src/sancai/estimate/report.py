@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sancai.device import Machine
-from sancai.device.costs import costs_of
+from sancai.device.efficiency import efficiency_of
 from sancai.estimate.calibration import Calibration
 from sancai.estimate.memory import activation_bytes, copied_bytes, training_bytes
 from sancai.estimate.predict import Predictor, Question, Span, Target
@@ -92,7 +92,7 @@ def training_lines(subject: Subject, run: Run, count: int) -> Iterator[str]:
     if copies:
         yield line("", f"plain PyTorch also keeps {copies / 1e9:,.1f} GB of copied experts for such a row")
     if states > machine.memory_bytes:
-        least = -(-states // round(machine.card.memory_gb * 1e9))
+        least = -(-states // round(machine.spec.memory_gb * 1e9))
         yield line("", f"that does not fit {count} chips: the hours are as if it did; it takes {least} or more")
 
 
@@ -112,15 +112,15 @@ def assumption_lines(subject: Subject, runs: list[Run]) -> Iterator[str]:
 
 def chip_assumptions(machine: Machine) -> Iterator[str]:
     """Yield what is taken for granted about chips."""
-    for costs in costs_of(machine.card):
+    for costs in efficiency_of(machine.spec):
         reached = f"{costs.compute:.0%} of arithmetic, {costs.memory:.0%} of memory, {costs.link:.0%} of links"
         yield f"reached: {reached} ({costs.source})"
-    starts = costs_of(machine.card)[0]
+    starts = efficiency_of(machine.spec)[0]
     yield (
         f"started one by one: {starts.matrix_launch * 1e6:g} µs a product, {starts.vector_launch * 1e6:g} µs else, "
         f"{starts.link_launch * 1e6:g} µs an exchange; bf16 arithmetic"
     )
-    yield f"rates: {machine.card.source} (confidence {machine.card.confidence})"
+    yield f"rates: {machine.spec.source} (confidence {machine.spec.confidence})"
     if machine.count > 1:
         yield "all chips in one node share every layer; no exchange is hidden behind arithmetic"
     yield "fused kernels do not exist here for most chips: read them as what can be reached at best"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from sancai.checkpoint import Sizes, measure, read_config
-from sancai.checkpoint.official import keeps_form
+from sancai.checkpoint import ModelSizes, model_sizes, read_config
+from sancai.checkpoint.official import keeps_stored_dtype
 from sancai.checkpoint.shards import Shards
 from sancai.errors import RequestError
 from sancai.estimate.work import Formats
@@ -29,7 +29,7 @@ class Subject:
 
     name: str
     config: ModelConfig
-    sizes: Sizes
+    sizes: ModelSizes
     parameters: int
     weight_bytes: int
     formats: Formats
@@ -60,7 +60,7 @@ def find_subject(model: str) -> Subject:
 def _named(name: str) -> Subject:
     experts = "fp8" if name.endswith("-base") else "fp4"
     config = named_config(name)
-    sizes = measure(config, "fp8" if experts == "fp8" else "fp4")
+    sizes = model_sizes(config, "fp8" if experts == "fp8" else "fp4")
     formats = Formats(weights=FP8, experts=FP8 if experts == "fp8" else FP4)
     return Subject(name, drawing(config), sizes, sizes.parameters, sizes.weight_bytes, formats, False, False)
 
@@ -70,12 +70,12 @@ def _folder(folder: pathlib.Path) -> Subject:
     config = read_config(folder)
     with torch.device("meta"):
         parameters = sum(p.numel() for p in Transformer(config, seed=None).parameters())
-    if keeps_form(folder):
+    if keeps_stored_dtype(folder):
         formats, is_ours = _stored(folder), False
         size = sum(f.stat().st_size for f in folder.glob("*.safetensors"))
     else:
         formats, is_ours, size = Formats(weights=4.0, experts=4.0), True, 4 * parameters
-    sizes = measure(replace(config, visual=None), "fp8")
+    sizes = model_sizes(replace(config, visual=None), "fp8")
     has_visual = config.visual is not None
     return Subject(folder.name, drawing(config), sizes, parameters, size, formats, has_visual, is_ours)
 

@@ -3,14 +3,14 @@
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from sancai.ops.cases import adamw_cases
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.samples import adamw_samples
 
 Rates = tuple[float, float, float, float, float]
 """Rate, beta1, beta2, eps, weight decay."""
 
 
-@role("fused_adamw", adamw_cases)
+@operator("fused_adamw", adamw_samples)
 def fused_adamw(
     parameters: list[Tensor],
     gradients: list[Tensor],

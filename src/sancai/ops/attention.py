@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.cases import attention_cases, sparse_attention_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.precision import upcast
+from sancai.ops.samples import attention_samples, sparse_attention_samples
 
 FEW_KEYS = 1024
 MASKED = -1e30  # finite: two of them must not add up to infinity
@@ -26,21 +26,21 @@ def attention_reference(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor)
         mask: (B, T, S) boolean, True = may be read.
         sink: (H,) fp32 logits.
     """
-    scores = torch.einsum("bthk,bsk->bhts", wide(query), wide(keys)) * query.shape[-1] ** -0.5
+    scores = torch.einsum("bthk,bsk->bhts", upcast(query), upcast(keys)) * query.shape[-1] ** -0.5
     scores = scores.masked_fill(~mask[:, None], MASKED)
-    column = wide(sink).view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
+    column = upcast(sink).view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
     weights = torch.cat([scores, column], -1).softmax(-1)[..., :-1]
-    return torch.einsum("bhts,bsk->bthk", weights, wide(keys)).to(query.dtype)
+    return torch.einsum("bhts,bsk->bthk", weights, upcast(keys)).to(query.dtype)
 
 
-@role("attention", attention_cases)
+@operator("attention", attention_samples)
 def attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
     """Return the same as `attention_reference`, by the faster way for the number of keys."""
     few = keys.shape[1] <= FEW_KEYS
     return attention_products(query, keys, mask, sink) if few else attention_fused(query, keys, mask, sink)
 
 
-@role("sparse_attention", sparse_attention_cases)
+@operator("sparse_attention", sparse_attention_samples)
 def sparse_attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> Tensor:
     """Return the same, where every query reads few of many keys: at most `limit`, which kernels may rely on."""
     return attention(query, keys, mask, sink)
@@ -50,9 +50,9 @@ def attention_products(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) 
     """Same, as two batched products over all heads at once; keeps the weights for the backward pass."""
     batch, length, heads, width = query.shape
     scores = torch.bmm(query.reshape(batch, length * heads, width), keys.transpose(1, 2))
-    scores = wide(scores).unflatten(1, (length, heads)) * width**-0.5
+    scores = upcast(scores).unflatten(1, (length, heads)) * width**-0.5
     scores = scores.masked_fill(~mask[:, :, None], MASKED)
-    column = wide(sink).view(1, 1, heads, 1).expand(batch, length, heads, 1)
+    column = upcast(sink).view(1, 1, heads, 1).expand(batch, length, heads, 1)
     weights = torch.cat([scores, column], -1).softmax(-1)[..., :-1].to(query.dtype)
     return torch.bmm(weights.flatten(1, 2), keys).view(query.shape)
 
@@ -65,7 +65,7 @@ def attention_fused(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> 
     """
     width = query.shape[-1]
     scale = width**-0.5
-    logit = (wide(sink) / scale).to(query.dtype).view(1, 1, -1, 1).expand(*query.shape[:3], 1)
+    logit = (upcast(sink) / scale).to(query.dtype).view(1, 1, -1, 1).expand(*query.shape[:3], 1)
     wide_query = torch.cat([query, F.pad(logit, (0, 7))], -1).transpose(1, 2)
     values = F.pad(keys, (0, 8, 0, 1))
     one_hot = F.pad(keys.new_ones(keys.shape[0], 1, 1), (width, 7, keys.shape[1], 0))

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from sancai.ops.attention import MASKED
-from sancai.ops.cases import compress_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.precision import upcast
+from sancai.ops.samples import compress_samples
 
 Columns = tuple[Tensor, Tensor]
 """Columns (B, E, m) of the tokens of every window, int64, and which of them exist (B, E, m), boolean."""
 
 
-@role("compress", compress_cases)
+@operator("compress", compress_samples)
 def compress(values: Tensor, gates: Tensor, ape: Tensor, own: Columns, previous: Columns | None) -> Tensor:
     """Return entries (B, E, K) in the dtype of `values`.
 
@@ -41,4 +41,4 @@ def compress(values: Tensor, gates: Tensor, ape: Tensor, own: Columns, previous:
 def _gather(slots: Tensor, columns: Tensor) -> Tensor:
     """Return the slots (B, E, m, W) at columns (B, E, m), in fp32."""
     index = columns.flatten(1)[..., None].expand(-1, -1, slots.shape[-1])
-    return wide(slots).gather(1, index).unflatten(1, columns.shape[1:])
+    return upcast(slots).gather(1, index).unflatten(1, columns.shape[1:])

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sancai.ops.dispatch import operator
 from sancai.ops.quantisation import PackedStack
-from sancai.ops.roles import role
-from sancai.ops.trial import Case, Draw
+from sancai.ops.verification import SampleInput, SampleTensors
 
 TILE = 16
 COPIED_BYTES = 1 << 30
@@ -60,20 +60,20 @@ class GroupedRows:
         return self.tile_group
 
 
-def _cases(draw: Draw) -> list[Case]:
+def _samples(make: SampleTensors) -> list[SampleInput]:
     """Return calls of grouped_matmul(padded, weights, plan), in the layout of tiles."""
 
-    def case(name: str, counts: list[int], wide: int, narrow: int) -> Case:
-        plan = tiled(sum(counts), torch.tensor(counts, device=draw.device, dtype=torch.int32))
-        padded = plan.scatter(draw.normal(sum(counts), wide))
-        return Case(name, (padded, draw.normal(len(counts), narrow, wide, scale=wide**-0.5), plan), (0, 1))
+    def sample(name: str, counts: list[int], wide: int, narrow: int) -> SampleInput:
+        plan = tiled(sum(counts), torch.tensor(counts, device=make.device, dtype=torch.int32))
+        padded = plan.scatter(make.normal(sum(counts), wide))
+        return SampleInput(name, (padded, make.normal(len(counts), narrow, wide, scale=wide**-0.5), plan), (0, 1))
 
-    if draw.is_large:
-        return [case("one layer", [96] * 256, 2048, 1024)]
-    return [case("uneven groups", [5, 0, 17, 31], 24, 40), case("one full group", [0, 0, 3 * TILE], 16, 16)]
+    if make.benchmark:
+        return [sample("one layer", [96] * 256, 2048, 1024)]
+    return [sample("uneven groups", [5, 0, 17, 31], 24, 40), sample("one full group", [0, 0, 3 * TILE], 16, 16)]
 
 
-@role("grouped_matmul", _cases)
+@operator("grouped_matmul", _samples)
 def grouped_matmul(padded: Tensor, weights: Tensor | PackedStack, plan: GroupedRows) -> Tensor:
     """Return each group's rows (padded rows, D), laid out by the plan, times its weight (F, D) transposed.
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sancai.errors import CheckpointError
-from sancai.ops.roles import role
-from sancai.ops.trial import Case, Draw
+from sancai.ops.dispatch import operator
+from sancai.ops.verification import SampleInput, SampleTensors
 
 BLOCK = 128
 GROUP = 32
@@ -84,15 +84,15 @@ def unpack(weight: Tensor, scale: Tensor | None, dtype: torch.dtype) -> Tensor:
     return (dequantise_fp4 if weight.dtype == torch.int8 else dequantise_fp8)(weight, scale, dtype)
 
 
-def _quant_matmul_cases(draw: Draw) -> list[Case]:
+def _quant_matmul_samples(make: SampleTensors) -> list[SampleInput]:
     """Return calls of quant_matmul(x, weight, scale), in both stored formats."""
-    rows, columns, count = (4096, 4096, 1024) if draw.is_large else (200, 160, 5)
-    weight, x = draw.wide(rows, columns, scale=columns**-0.5), draw.normal(count, columns)
+    rows, columns, count = (4096, 4096, 1024) if make.benchmark else (200, 160, 5)
+    weight, x = make.fp32(rows, columns, scale=columns**-0.5), make.normal(count, columns)
     fp8, fp4 = quantise_fp8(weight), quantise_fp4(weight)
-    return [Case("fp8", (x, *fp8), (0,)), Case("fp4", (x, *fp4), (0,))]
+    return [SampleInput("fp8", (x, *fp8), (0,)), SampleInput("fp4", (x, *fp4), (0,))]
 
 
-@role("quant_matmul", _quant_matmul_cases)
+@operator("quant_matmul", _quant_matmul_samples)
 def quant_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     """Return x (..., I) times the transpose of a stored weight (O, I), fp8 or packed fp4, in the dtype of x."""
     return F.linear(x, unpack(weight, scale, x.dtype))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sancai.ops.cases import rope_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.precision import upcast
+from sancai.ops.samples import rope_samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +55,19 @@ def _corner(dim: int, theta: float, yarn: YarnScaling, rotations: float) -> floa
 def angles(positions: Tensor, inverse_frequencies: Tensor) -> tuple[Tensor, Tensor]:
     """Return cos and sin tables (..., R/2) of positions (..., 3) in fp32."""
     axes = axis_of_pair(inverse_frequencies.shape[0])
-    chosen = wide(torch.stack([positions[..., axis] for axis in axes], -1))
+    chosen = upcast(torch.stack([positions[..., axis] for axis in axes], -1))
     turned = chosen * inverse_frequencies
     return turned.cos(), turned.sin()
 
 
-@role("rope", rope_cases, is_fusible=True)
+@operator("rope", rope_samples, prefer_compiled=True)
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate the last 2·(R/2) channels of x (..., D) by the given angles; the rest passes.
 
     cos, sin: (..., R/2), broadcastable over x's leading dimensions.  Pass `-sin` to turn back.
     """
     width = 2 * cos.shape[-1]
-    head, tail = x[..., :-width], wide(x[..., -width:])
+    head, tail = x[..., :-width], upcast(x[..., -width:])
     pairs = tail.unflatten(-1, (-1, 2))
     even, odd = pairs[..., 0], pairs[..., 1]
     turned = torch.stack([even * cos - odd * sin, odd * cos + even * sin], -1).flatten(-2)

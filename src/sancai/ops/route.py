@@ -3,12 +3,12 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.cases import route_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.precision import upcast
+from sancai.ops.samples import route_samples
 
 
-@role("route", route_cases)
+@operator("route", route_samples)
 def route(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, given: Tensor | None, top_k: int, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -25,7 +25,7 @@ def route(
         top_k: experts a token.
         scale: sum of a token's weights.
     """
-    affinity = F.softplus(F.linear(wide(hidden), weight)).sqrt()
+    affinity = F.softplus(F.linear(upcast(hidden), weight)).sqrt()
     chosen = given
     if chosen is None:
         ranked = affinity.detach() if bias is None else affinity.detach() + bias

@@ -16,32 +16,32 @@ from typing import Any, NamedTuple
 
 import torch
 
-from sancai.device.identity import cache_folder, identity
-from sancai.device.platform import wait_for
+from sancai.device.fingerprint import cache_folder, device_fingerprint
+from sancai.device.platform import synchronize_device
 from sancai.errors import first_line
 from sancai.ops.adamw import fused_adamw
 from sancai.ops.attention import attention, sparse_attention
-from sancai.ops.backends import PROVIDERS
+from sancai.ops.backends import BACKENDS
 from sancai.ops.compress import compress
+from sancai.ops.dispatch import Backend, Kernel, Operator, dispatch_key, run_kernel
 from sancai.ops.grouped_matmul import grouped_matmul
 from sancai.ops.norm import rms_norm
-from sancai.ops.outcomes import REFERENCE, Outcome, OutcomeFile
 from sancai.ops.quantisation import quant_matmul
-from sancai.ops.roles import Kernel, Provider, Role, place_of, run
 from sancai.ops.rope import rotate
 from sancai.ops.route import route
 from sancai.ops.sinkhorn import sinkhorn
 from sancai.ops.streams import hyper_pre, mix
 from sancai.ops.swiglu import swiglu
 from sancai.ops.topk import indexer_topk
-from sancai.ops.trial import Draw, check, seconds
+from sancai.ops.tuning_cache import REFERENCE, Selection, TuningCache
+from sancai.ops.verification import SampleTensors, median_seconds, verify
 
 FILE = "kernels.json"
-ROLES: tuple[Role[..., Any], ...] = (
+OPERATORS: tuple[Operator[..., Any], ...] = (
     rms_norm, rotate, attention, sparse_attention, indexer_topk, compress, hyper_pre, mix, sinkhorn, route,
     grouped_matmul, swiglu, quant_matmul, fused_adamw,
 )  # fmt: skip
-OUTCOMES: dict[tuple[str, str, str], tuple[Role[..., Any], Outcome]] = {}
+SELECTIONS: dict[tuple[str, str, str], tuple[Operator[..., Any], Selection]] = {}
 """By role, device type and dtype: what this process has chosen."""
 
 
@@ -52,31 +52,31 @@ class Place(NamedTuple):
     dtype: torch.dtype
 
     @property
-    def told(self) -> str:
+    def dtype_name(self) -> str:
         return str(self.dtype).removeprefix("torch.")
 
 
-class Trial(NamedTuple):
+class Measurement(NamedTuple):
     """One provider tried: its kernel and time, or what is wrong with it."""
 
-    provider: Provider
+    backend: Backend
     kernel: Kernel | None
-    seconds: float
+    median_seconds: float
     problem: str | None
 
 
-Choice = tuple[Outcome, Kernel | None]
+Choice = tuple[Selection, Kernel | None]
 
 
-def choose_providers(
+def select_backends(
     device: torch.device,
     dtype: torch.dtype,
     *,
-    roles: Sequence[Role[..., Any]] = ROLES,
-    providers: Sequence[Provider] = PROVIDERS,
+    operators: Sequence[Operator[..., Any]] = OPERATORS,
+    backends: Sequence[Backend] = BACKENDS,
     folder: pathlib.Path | None = None,
     is_fresh: bool = False,
-) -> tuple[Outcome, ...]:
+) -> tuple[Selection, ...]:
     """Choose a kernel for every role on a device; return what was chosen.
 
     Args:
@@ -88,35 +88,37 @@ def choose_providers(
         is_fresh: try everything again, whatever was kept.
     """
     place = Place(device, dtype)
-    able = [(p, p.missing(device)) for p in providers]
+    able = [(p, p.unavailable_reason(device)) for p in backends]
     present = [p for p, why in able if why is None]
-    file = OutcomeFile((folder or cache_folder()) / FILE, _key(device, present) if present else "")
-    for role in roles:
-        if role.playing:  # references that are tried may call other roles
-            role.playing.pop(_called_at(role, place), None)
+    file = TuningCache((folder or cache_folder()) / FILE, _key(device, present) if present else "")
+    for operator in operators:
+        if operator.active:  # references that are tried may call other roles
+            operator.active.pop(_called_at(operator, place), None)
     found = []
-    for role in roles:
-        absent = {p.name: why for p, why in able if p.role == role.name and why is not None} | role.dropped
-        mine = [p for p in present if p.role == role.name and p.name not in role.dropped]
-        outcome, kernel = _decide(role, place, mine, None if is_fresh else file.get(role.name, place.told))
+    for operator in operators:
+        absent = {p.name: why for p, why in able if p.operator == operator.name and why is not None} | operator.disabled
+        mine = [p for p in present if p.operator == operator.name and p.name not in operator.disabled]
+        selection, kernel = _decide(
+            operator, place, mine, None if is_fresh else file.get(operator.name, place.dtype_name)
+        )
         if mine:
-            file.put(outcome)
-        found.append((role, replace(outcome, others=outcome.others | absent), kernel))
-    for role, outcome, kernel in found:
-        OUTCOMES[role.name, device.type, place.told] = role, outcome
+            file.put(selection)
+        found.append((operator, replace(selection, others=selection.others | absent), kernel))
+    for operator, selection, kernel in found:
+        SELECTIONS[operator.name, device.type, place.dtype_name] = operator, selection
         if kernel is not None:
-            role.use(outcome.chosen, kernel, _called_at(role, place))
+            operator.enable(selection.chosen, kernel, _called_at(operator, place))
     file.save()
-    return tuple(outcome for _, outcome, _ in found)
+    return tuple(selection for _, selection, _ in found)
 
 
 def explain() -> str:
     """Return a table of what plays every role in this process, why, and why the others do not."""
     rows = [("role", "device", "dtype", "chosen", "why")]
-    for role, o in OUTCOMES.values():
-        dropped = role.dropped.get(o.chosen)
-        chosen, why = (REFERENCE, f"{o.chosen} {dropped}") if dropped else (o.chosen, o.why)
-        rows.append((o.role, o.device, o.dtype, chosen, why))
+    for operator, o in SELECTIONS.values():
+        disabled = operator.disabled.get(o.chosen)
+        chosen, why = (REFERENCE, f"{o.chosen} {disabled}") if disabled else (o.chosen, o.why)
+        rows.append((o.operator, o.device, o.dtype, chosen, why))
         rows += [("", "", "", f"not {name}", reason) for name, reason in o.others.items()]
     if len(rows) == 1:
         return "no kernels were chosen yet: the PyTorch reference plays every role"
@@ -124,68 +126,74 @@ def explain() -> str:
     return "\n".join("  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[4]]) for row in rows)
 
 
-def _called_at(role: Role[..., Any], place: Place) -> tuple[str, torch.dtype]:
+def _called_at(operator: Operator[..., Any], place: Place) -> tuple[str, torch.dtype]:
     """Return how a role's calls tell themselves; some are in fp32 whatever layers compute in."""
-    return place.device.type, place_of(role.cases(Draw(torch.device("cpu"), place.dtype))[0].arguments[0])[1]
+    return place.device.type, dispatch_key(
+        operator.samples(SampleTensors(torch.device("cpu"), place.dtype))[0].arguments[0]
+    )[1]
 
 
-def _decide(role: Role[..., Any], place: Place, providers: Sequence[Provider], kept: Outcome | None) -> Choice:
+def _decide(operator: Operator[..., Any], place: Place, backends: Sequence[Backend], kept: Selection | None) -> Choice:
     """Decide one role: as it was decided before, or by trying everyone who is present."""
-    if not providers:
-        return Outcome(role.name, place.device.type, place.told, REFERENCE, "there is no kernel for this device"), None
+    if not backends:
+        return Selection(
+            operator.name, place.device.type, place.dtype_name, REFERENCE, "there is no kernel for this device"
+        ), None
     if kept is None:
-        return _try_all(role, place, providers)
+        return _try_all(operator, place, backends)
     if kept.chosen == REFERENCE:
         return kept, None
-    provider = next((p for p in providers if p.name == kept.chosen), None)
-    kernel = _load(provider) if provider else None
-    return (kept, kernel) if isinstance(kernel, Kernel) else _try_all(role, place, providers)
+    backend = next((p for p in backends if p.name == kept.chosen), None)
+    kernel = _load(backend) if backend else None
+    return (kept, kernel) if isinstance(kernel, Kernel) else _try_all(operator, place, backends)
 
 
-def _try_all(role: Role[..., Any], place: Place, providers: Sequence[Provider]) -> Choice:
+def _try_all(operator: Operator[..., Any], place: Place, backends: Sequence[Backend]) -> Choice:
     """Try every provider; choose the fastest right one if it beats the reference."""
-    wait = functools.partial(wait_for, place.device)
-    usual = seconds(role.reference, role.cases(Draw(*place, is_large=True))[0], wait)
-    trials = sorted((_try(role, p, place, wait) for p in providers), key=lambda t: t.seconds)
+    wait = functools.partial(synchronize_device, place.device)
+    usual = median_seconds(operator.reference, operator.samples(SampleTensors(*place, benchmark=True))[0], wait)
+    trials = sorted((_try(operator, p, place, wait) for p in backends), key=lambda t: t.median_seconds)
     right = [t for t in trials if t.problem is None]
-    others = {t.provider.name: t.problem or f"right, but {_told(t.seconds)} against {_told(usual)}" for t in trials}
-    if not right or right[0].seconds >= usual:
+    others = {
+        t.backend.name: t.problem or f"right, but {_told(t.median_seconds)} against {_told(usual)}" for t in trials
+    }
+    if not right or right[0].median_seconds >= usual:
         why = "every kernel is slower" if right else "no kernel is right"
-        return Outcome(role.name, place.device.type, place.told, REFERENCE, why, others), None
-    name = right[0].provider.name
+        return Selection(operator.name, place.device.type, place.dtype_name, REFERENCE, why, others), None
+    name = right[0].backend.name
     del others[name]
-    why = f"right, and {_told(right[0].seconds)} against {_told(usual)}"
-    return Outcome(role.name, place.device.type, place.told, name, why, others), right[0].kernel
+    why = f"right, and {_told(right[0].median_seconds)} against {_told(usual)}"
+    return Selection(operator.name, place.device.type, place.dtype_name, name, why, others), right[0].kernel
 
 
-def _try(role: Role[..., Any], provider: Provider, place: Place, wait: Callable[[], None]) -> Trial:
+def _try(operator: Operator[..., Any], backend: Backend, place: Place, wait: Callable[[], None]) -> Measurement:
     """Load a provider, hold it against the reference, and time it."""
-    kernel = _load(provider)
+    kernel = _load(backend)
     if isinstance(kernel, str):
-        return Trial(provider, None, 0.0, kernel)
-    scratch = Role(role.name, role.reference, role.cases)  # a failure here drops nobody yet
-    function = functools.partial(run, scratch, provider.name, kernel)
-    cases = [c for c in role.cases(Draw(*place)) if kernel.covers(*c.arguments)]
-    large = role.cases(Draw(*place, is_large=True))[0]
-    if not cases or not kernel.covers(*large.arguments):
-        return Trial(provider, None, 0.0, f"does not cover {place.told}")
+        return Measurement(backend, None, 0.0, kernel)
+    scratch = Operator(operator.name, operator.reference, operator.samples)  # a failure here drops nobody yet
+    function = functools.partial(run_kernel, scratch, backend.name, kernel)
+    samples = [c for c in operator.samples(SampleTensors(*place)) if kernel.supports(*c.arguments)]
+    large = operator.samples(SampleTensors(*place, benchmark=True))[0]
+    if not samples or not kernel.supports(*large.arguments):
+        return Measurement(backend, None, 0.0, f"does not cover {place.dtype_name}")
     problem, taken = None, 0.0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            problem = check(function, role.reference, cases)
-            problem = scratch.dropped.get(provider.name, f"wrong: {problem}" if problem else None)
-            taken = seconds(function, large, wait) if problem is None else 0.0
-            problem = problem or scratch.dropped.get(provider.name)
+            problem = verify(function, operator.reference, samples)
+            problem = scratch.disabled.get(backend.name, f"wrong: {problem}" if problem else None)
+            taken = median_seconds(function, large, wait) if problem is None else 0.0
+            problem = problem or scratch.disabled.get(backend.name)
     except Exception as error:
         problem = f"raised {type(error).__name__}: {first_line(error)}"
-    return Trial(provider, kernel, taken, problem)
+    return Measurement(backend, kernel, taken, problem)
 
 
-def _load(provider: Provider) -> Kernel | str:
+def _load(backend: Backend) -> Kernel | str:
     """Return the kernel, or why it does not load."""
     try:
-        return provider.load()
+        return backend.load()
     except Exception as error:
         return f"does not load: {type(error).__name__}: {first_line(error)}"
 
@@ -194,9 +202,9 @@ def _told(taken: float) -> str:
     return f"{taken * 1e3:.3g} ms"
 
 
-def _key(device: torch.device, present: Sequence[Provider]) -> str:
+def _key(device: torch.device, present: Sequence[Backend]) -> str:
     """Return what an outcome depends on: the machine, the libraries, and the source of the operators."""
-    facts = identity(device) | {p.name: p.version() for p in present} | {"operators": _source()}
+    facts = device_fingerprint(device) | {p.name: p.version() for p in present} | {"operators": _source()}
     return json.dumps(facts, sort_keys=True)
 
 

@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from sancai.ops.cases import sinkhorn_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.precision import upcast
+from sancai.ops.samples import sinkhorn_samples
 
 
-@role("sinkhorn", sinkhorn_cases, is_fusible=True)
+@operator("sinkhorn", sinkhorn_samples, prefer_compiled=True)
 def sinkhorn(logits: Tensor, iterations: int, eps: float) -> Tensor:
     """Return nearly doubly stochastic matrices of logits (N, N, ...), in fp32: row, column, then tokens.
 
@@ -15,7 +15,7 @@ def sinkhorn(logits: Tensor, iterations: int, eps: float) -> Tensor:
     step is over columns, so column sums are exact and row sums approximate.  Tokens lie last because
     sums over N numbers side by side do not vectorise.
     """
-    matrix = wide(logits).softmax(1) + eps
+    matrix = upcast(logits).softmax(1) + eps
     matrix = matrix / (matrix.sum(0, keepdim=True) + eps)
     for _ in range(iterations - 1):
         matrix = matrix / (matrix.sum(1, keepdim=True) + eps)

@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.cases import hyper_post_cases
+from sancai.ops.dispatch import operator
 from sancai.ops.norm import rms_scale
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.precision import upcast
+from sancai.ops.samples import hyper_post_samples
 from sancai.ops.sinkhorn import sinkhorn
-from sancai.ops.trial import Case, Draw
+from sancai.ops.verification import SampleInput, SampleTensors
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,23 @@ class HyperSettings:
     eps: float
 
 
-def _hyper_pre_cases(draw: Draw) -> list[Case]:
+def _hyper_pre_samples(make: SampleTensors) -> list[SampleInput]:
     """Return calls of hyper_pre(streams, fn, base, scale, shift, settings)."""
 
-    def case(name: str, batch: int, length: int, dim: int, shifted: bool) -> Case:
+    def sample(name: str, batch: int, length: int, dim: int, shifted: bool) -> SampleInput:
         n, settings = 4, HyperSettings(20, 1e-6, 1e-6)
         logits = (2 + n) * n
-        streams, fn = draw.normal(batch, length, n, dim), draw.wide(logits, n * dim, scale=(n * dim) ** -0.5)
-        shift = draw.wide(batch, length, logits) if shifted else None
-        weights = fn, draw.wide(logits), draw.wide(3)
-        return Case(name, (streams, *weights, shift, settings), (0, 1, 2, 3, 4) if shifted else (0, 1, 2, 3))
+        streams, fn = make.normal(batch, length, n, dim), make.fp32(logits, n * dim, scale=(n * dim) ** -0.5)
+        shift = make.fp32(batch, length, logits) if shifted else None
+        weights = fn, make.fp32(logits), make.fp32(3)
+        return SampleInput(name, (streams, *weights, shift, settings), (0, 1, 2, 3, 4) if shifted else (0, 1, 2, 3))
 
-    if draw.is_large:
-        return [case("one layer", 1, 4096, 4096, False)]
-    return [case("text", 2, 5, 24, False), case("noise", 1, 7, 40, True)]
+    if make.benchmark:
+        return [sample("one layer", 1, 4096, 4096, False)]
+    return [sample("text", 2, 5, 24, False), sample("noise", 1, 7, 40, True)]
 
 
-@role("hyper_pre", _hyper_pre_cases)
+@operator("hyper_pre", _hyper_pre_samples)
 def hyper_pre(
     streams: Tensor, fn: Tensor, base: Tensor, scale: Tensor, shift: Tensor | None, settings: HyperSettings
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,7 +76,7 @@ def project_streams(streams: Tensor, fn: Tensor, eps: float) -> Tensor:
     The product runs in the dtype of the streams (its sums in fp32), everything after it in fp32.
     """
     flat = streams.flatten(0, 1).flatten(1)
-    projected = wide(F.linear(fn.to(flat.dtype), flat)) * rms_scale(flat, eps)[:, 0]
+    projected = upcast(F.linear(fn.to(flat.dtype), flat)) * rms_scale(flat, eps)[:, 0]
     return projected.unflatten(1, streams.shape[:2])
 
 
@@ -95,7 +95,7 @@ def weigh_unrolled(weights: Tensor, streams: Tensor) -> Tensor:
     return first
 
 
-@role("hyper_post", hyper_post_cases)
+@operator("hyper_post", hyper_post_samples)
 def mix(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> Tensor:
     """Return the new streams: post_k · output + Σ_j comb_jk · stream_j, (B, T, N, D).
 

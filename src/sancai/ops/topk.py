@@ -7,12 +7,12 @@ widths, so prefill, chunked prefill and decode would read different entries.
 import torch
 from torch import Tensor
 
-from sancai.ops.cases import indexer_topk_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.precision import upcast
+from sancai.ops.samples import indexer_topk_samples
 
 
-@role("indexer_topk", indexer_topk_cases)
+@operator("indexer_topk", indexer_topk_samples)
 def indexer_topk(query: Tensor, keys: Tensor, weights: Tensor, visible: Tensor, recency: Tensor, k: int) -> Tensor:
     """Return which visible entries have the k best index scores, (B, T, E) boolean; without gradient.
 
@@ -31,7 +31,7 @@ def index_scores(query: Tensor, keys: Tensor, weights: Tensor) -> Tensor:
         keys: (B, E, I).
         weights: (B, T, H), fp32.
     """
-    matches = wide(torch.einsum("bthk,bek->bthe", query, keys)).relu()
+    matches = upcast(torch.einsum("bthk,bek->bthe", query, keys)).relu()
     return torch.einsum("bth,bthe->bte", weights, matches)
 
 
@@ -50,7 +50,7 @@ def topk_mask(scores: Tensor, visible: Tensor, k: int, recency: Tensor) -> Tenso
     if scores.shape[-1] <= k:
         return visible
     latest_first = recency.argsort(dim=-1, descending=True, stable=True)[:, None].expand_as(scores)
-    masked = wide(scores).masked_fill(~visible, -1e30).gather(-1, latest_first)
+    masked = upcast(scores).masked_fill(~visible, -1e30).gather(-1, latest_first)
     best = torch.sort(masked, dim=-1, descending=True, stable=True).indices[..., :k]
     chosen = torch.zeros_like(visible).scatter(-1, latest_first.gather(-1, best), True)
     return chosen & visible

@@ -13,17 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from sancai.device import collectives
-from sancai.device.host import to_device
-from sancai.device.sharding import beside, is_sharded, own, own_rows, whole, whole_matrices
+from sancai.device.sharding import distribute_like, full_matrices, full_tensor, is_sharded, local_rows, to_local
+from sancai.device.transfer import to_device
+from sancai.model import muon_parameters
 from sancai.ops.adamw import fused_adamw
 
 RMS = 0.18
 FAST = (3.4445, -4.7750, 2.0315)
-ADAMW_WORDS = (
-    "embed", "head", "norm", ".gate.weight", "hc_", "ape", "attn_sink", "table", "shift", "noise", "conv",
-    "stream_scale", "place",
-)  # fmt: skip
-"""Parameters whose name holds one of these stay with AdamW."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +44,9 @@ class Optimizer:
     def __init__(self, model: nn.Module, config: OptimizerConfig) -> None:
         self.config = config
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-        self.matrices = {n: p for n, p in named if is_matrix(n, p)}
-        self.others = {n: p for n, p in named if not is_matrix(n, p)}
+        muon = muon_parameters(model)
+        self.matrices = {n: p for n, p in named if n in muon}
+        self.others = {n: p for n, p in named if n not in muon}
         self.momentum = {n: torch.zeros_like(p) for n, p in self.matrices.items()}
         decayed = [p for p in self.others.values() if p.dim() >= 2]
         plain = [p for p in self.others.values() if p.dim() < 2]
@@ -64,15 +61,15 @@ class Optimizer:
     def gather(self) -> None:
         """Add up the gradients of all ranks, by one collective; those of sharded weights are added up already."""
         everything = (*self.matrices.values(), *self.others.values())
-        if collectives.world() > 1 and not any(map(is_sharded, everything)):
+        if collectives.world_size() > 1 and not any(map(is_sharded, everything)):
             grads = [p.grad for p in everything if p.grad is not None]
-            torch._foreach_copy_(grads, collectives.all_reduced(grads))
+            torch._foreach_copy_(grads, collectives.all_reduce_coalesced(grads))
 
     def clip(self) -> Tensor:
         """Clip all gradients together; return their norm before that, a scalar on the device."""
         everything = [*self.matrices.values(), *self.others.values()]
         norm = nn.utils.clip_grad_norm_(everything, self.config.clip, foreach=True)
-        return to_device(whole(norm), everything[0].device)  # without any gradient it is a zero on the host
+        return to_device(full_tensor(norm), everything[0].device)  # without any gradient it is a zero on the host
 
     def step(self, scale: float) -> None:
         """Update all parameters with rates times `scale`, and drop their gradients."""
@@ -100,20 +97,20 @@ class Optimizer:
         A rank that keeps part of the weights orthogonalises its own experts, and of a matrix cut in rows the whole.
         """
         kept: list[Tensor] = [self.matrices[n] for n in names]
-        parameters = [own(p) for p in kept]
-        grads = [own(p.grad) for p in kept if p.grad is not None]
-        buffers = [own(self.momentum[n]) for n in names]
+        parameters = [to_local(p) for p in kept]
+        grads = [to_local(p.grad) for p in kept if p.grad is not None]
+        buffers = [to_local(self.momentum[n]) for n in names]
         torch._foreach_mul_(buffers, mu)
         torch._foreach_add_(buffers, grads)
         looked = torch._foreach_add(grads, buffers, alpha=mu)
         rows, columns = kept[0].shape[-2:]
-        seen = whole_matrices([g.to(torch.bfloat16) for g in looked], kept)
+        seen = full_matrices([g.to(torch.bfloat16) for g in looked], kept)
         stacked = torch.cat(seen)
         update = orthogonalise(stacked, self.config.newton_schulz_steps)
         torch._foreach_mul_(parameters, 1 - lr * self.config.weight_decay)
         parts = update.split([len(g) for g in seen])
         for parameter, part, like in zip(parameters, parts, kept, strict=True):
-            mine = own_rows(part[0], like) if like.dim() == 2 else part
+            mine = local_rows(part[0], like) if like.dim() == 2 else part
             parameter.sub_(mine.view_as(parameter), alpha=lr * RMS * max(rows, columns) ** 0.5)
 
     def state_dict(self) -> dict[str, Any]:
@@ -123,7 +120,7 @@ class Optimizer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`'s output, which may lie on the host."""
         for name, tensor in state["momentum"].items():
-            own(self.momentum[name]).copy_(own(beside(tensor, self.momentum[name])))
+            to_local(self.momentum[name]).copy_(to_local(distribute_like(tensor, self.momentum[name])))
         ordered = [p for group in self.adamw.param_groups for p in group["params"]]
         moved = {i: _beside(ordered[i], facts) for i, facts in state["adamw"]["state"].items()}
         self.adamw.load_state_dict(state["adamw"] | {"state": moved})
@@ -131,7 +128,7 @@ class Optimizer:
 
 def _beside(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
     """Return AdamW's averages of a parameter as it is kept; the count of steps stays on the host."""
-    return {n: v if n == "step" else beside(v, parameter) for n, v in facts.items()}
+    return {n: v if n == "step" else distribute_like(v, parameter) for n, v in facts.items()}
 
 
 class AdamW(torch.optim.AdamW):
@@ -143,11 +140,13 @@ class AdamW(torch.optim.AdamW):
         for group in self.param_groups:
             learning = [p for p in group["params"] if p.grad is not None]
             states = [self._state_of(p) for p in learning]
-            means, squares = ([own(s[n]) for s in states] for n in ("exp_avg", "exp_avg_sq"))
+            means, squares = ([to_local(s[n]) for s in states] for n in ("exp_avg", "exp_avg_sq"))
             steps = [s["step"] for s in states]
             rates = group["lr"], *group["betas"], group["eps"], group["weight_decay"]
             if learning:
-                fused_adamw([own(p) for p in learning], [own(p.grad) for p in learning], means, squares, steps, rates)
+                fused_adamw(
+                    [to_local(p) for p in learning], [to_local(p.grad) for p in learning], means, squares, steps, rates
+                )
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         """Return a parameter's state, made at its first update."""
@@ -156,11 +155,6 @@ class AdamW(torch.optim.AdamW):
             state["step"] = torch.zeros((), device="cpu", dtype=torch.float32)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         return state
-
-
-def is_matrix(name: str, parameter: Tensor) -> bool:
-    """Return whether Muon updates this parameter."""
-    return parameter.dim() >= 2 and not any(word in name for word in ADAMW_WORDS)
 
 
 def orthogonalise(matrices: Tensor, steps: int) -> Tensor:

@@ -27,21 +27,20 @@ import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recipes import nano
-from sancai.data.characters.packs import open_pack
-from sancai.data.characters.samples import Sampler, sample_texts
+from sancai.data import Dataset
 from sancai.device import collectives, sharding
-from sancai.device.platform import Platform, current, make_current
+from sancai.device.platform import Platform, get_platform, set_device
 from sancai.engine import Clip, Engine, GenerationConfig, Request, SamplingConfig
-from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig
+from sancai.model import AuxiliaryLosses, ModelConfig, Transformer, VisualConfig
 from sancai.model.moe import Experts
 from sancai.ops.backends import ascend
-from sancai.ops.roles import run
-from sancai.ops.selection import ROLES
-from sancai.ops.trial import Draw
+from sancai.ops.dispatch import run_kernel
+from sancai.ops.selection import OPERATORS
+from sancai.ops.verification import SampleTensors
 from sancai.sequence import Text, pack
 from sancai.tokenizer import Tokenizer
 from sancai.train.loop import Run
-from sancai.train.step import Stepper
+from sancai.train.trainer import Trainer
 
 CONFIG = dataclasses.replace(nano.pretrain(), dtype="bfloat16")
 STEPS = range(4)
@@ -80,7 +79,7 @@ class Stage:
     counting: Counting
     platform: Platform
     tokenizer: Tokenizer
-    sampler: Sampler
+    dataset: Dataset
 
     def model(self, config: ModelConfig = CONFIG.model) -> Transformer:
         """Return a fresh model on the device, in bf16."""
@@ -91,21 +90,21 @@ class Stage:
 
 def train(stage: Stage) -> None:
     """Take steps of the recipe: Muon and AdamW, all tasks, routing biases, the weights' average."""
-    stepper = Stepper(stage.model(), stage.sampler, CONFIG)
+    trainer = Trainer(stage.model(), stage.dataset, CONFIG)
     stage.counting.take()
     for number in STEPS:
-        stepper.step(number)
+        trainer.step(number)
 
 
 def again(stage: Stage) -> None:
     """Take one step twice, between them choosing other values for what is read back; launches must not change."""
-    stepper = Stepper(stage.model(), stage.sampler, CONFIG)
-    stepper.step(0)
+    trainer = Trainer(stage.model(), stage.dataset, CONFIG)
+    trainer.step(0)
     reports, taken = [], []
     for byte in (0, OTHER_BYTE):
         stage.counting.read_as(byte)
         stage.counting.take()
-        reports.append(stepper.step(3))
+        reports.append(trainer.step(3))
         taken.append(stage.counting.take())
     stage.counting.read_as(0)
     if reports[0] == reports[1]:
@@ -118,17 +117,17 @@ def again(stage: Stage) -> None:
 def keep(stage: Stage) -> None:
     """Train through the loop, write state and model, and go on from them."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(CONFIG, pathlib.Path(folder), Stepper(stage.model(), stage.sampler, CONFIG), stage.tokenizer)
-        run.train(until=1)
-        run.stepper.model.load_state_dict(run.state()["weights"])
-        run.stepper.optimizer.load_state_dict(run.state()["optimizer"])
+        run_kernel = Run(CONFIG, pathlib.Path(folder), Trainer(stage.model(), stage.dataset, CONFIG), stage.tokenizer)
+        run_kernel.train(until=1)
+        run_kernel.trainer.model.load_state_dict(run_kernel.state()["weights"])
+        run_kernel.trainer.optimizer.load_state_dict(run_kernel.state()["optimizer"])
 
 
 def long(stage: Stage) -> None:
     """Read a long document and learn from it: more keys than the two plain products are used for."""
     model = stage.model()
     stage.counting.take()
-    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=Auxiliary())
+    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=AuxiliaryLosses())
     assert output.hidden is not None
     model.logits(output.hidden).sum().backward()
 
@@ -157,7 +156,7 @@ def film(stage: Stage) -> None:
 def shard(stage: Stage) -> None:
     """Take a step as rank 0 of 8: every weight cut in eight, experts gathered in bf16, the rest in fp32."""
     kind = stage.platform.device.type
-    make_current(torch.device(kind, 0))
+    set_device(torch.device(kind, 0))
     store = dist.HashStore()  # no other rank is there, and none is waited for
     dist.init_process_group(dist.get_default_backend_for_device(kind), rank=0, world_size=WORLD, store=store)
     mixture = {task: dataclasses.replace(share, rows=WORLD) for task, share in CONFIG.mixture.items()}
@@ -166,29 +165,32 @@ def shard(stage: Stage) -> None:
     model = stage.model(dataclasses.replace(CONFIG.model, n_routed_experts=WORLD, visual=visual))
     with mock.patch.object(collectives, "_joined", True):
         sharding.shard(model, [m for m in model.modules() if isinstance(m, Experts)], stage.platform)
-        stepper = Stepper(model, stage.sampler, config)
+        trainer = Trainer(model, stage.dataset, config)
         stage.counting.take()
-        stepper.step(0)
+        trainer.step(0)
     dist.destroy_process_group()
 
 
 def fused(stage: Stage) -> None:
     """Call every fused operator that a role may use, forward and backward; its results look like the reference's."""
-    roles = {role.name: role for role in ROLES}
+    operators = {operator.name: operator for operator in OPERATORS}
     formats = (torch.bfloat16, torch.float16, torch.float32)
-    for provider, dtype in itertools.product(ascend.PROVIDERS, formats):
-        role, kernel = roles[provider.role], provider.load()
-        cases = [c for c in role.cases(Draw(stage.platform.device, dtype)) if kernel.covers(*c.arguments)]
-        for case in cases:
+    for backend, dtype in itertools.product(ascend.BACKENDS, formats):
+        operator, kernel = operators[backend.operator], backend.load()
+        samples = [
+            c for c in operator.samples(SampleTensors(stage.platform.device, dtype)) if kernel.supports(*c.arguments)
+        ]
+        for case in samples:
             leaves = [case.arguments[i].requires_grad_() for i in case.differentiable]
             out, usual = (
-                _tensors(f(*case.arguments)) for f in (partial(run, role, provider.name, kernel), role.reference)
+                _tensors(f(*case.arguments))
+                for f in (partial(run_kernel, operator, backend.name, kernel), operator.reference)
             )
             learned = [o for o in out if o.requires_grad]
             gradients = torch.autograd.grad(learned, leaves, [torch.ones_like(o) for o in learned])
             for expected, got in zip([*usual, *leaves], [*out, *gradients], strict=True):
-                assert (expected.shape, expected.dtype) == (got.shape, got.dtype), (role.name, case.name, got.shape)
-        assert role.dropped == {}, (role.name, role.dropped)
+                assert (expected.shape, expected.dtype) == (got.shape, got.dtype), (operator.name, case.name, got.shape)
+        assert operator.disabled == {}, (operator.name, operator.disabled)
 
 
 def _tensors(out: torch.Tensor | tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
@@ -280,9 +282,8 @@ def _is_away(tensor: torch.Tensor) -> bool:
 
 
 def _stage() -> Stage:
-    library = open_pack(CONFIG.pack)
-    tokenizer = Tokenizer.train(sample_texts(library, random.Random(0), 600), CONFIG.model.vocab_size)
-    return Stage(Counting(), current("auto"), tokenizer, Sampler(library, tokenizer, CONFIG.samples))
+    tokenizer = Tokenizer.train(CONFIG.data.texts(random.Random(0), 600), CONFIG.model.vocab_size)
+    return Stage(Counting(), get_platform("auto"), tokenizer, CONFIG.data.open(tokenizer))
 
 
 def main(arguments: list[str]) -> Iterator[str]:

@@ -21,8 +21,8 @@ from torch.utils._pytree import tree_map
 
 from chips.standin.rules import ARITHMETIC, DYNAMIC, EMPTY, INDEXED, PRECISE, RANGES, READS, SAME, WHOLE
 from sancai.device.chip import Chip
-from sancai.device.host import is_crossing
-from sancai.device.operators import PLUMBING
+from sancai.device.operators import BASIC_OPERATORS
+from sancai.device.transfer import is_transferring
 
 COMPOSITES = (
     DispatchKey.CompositeExplicitAutograd,
@@ -54,11 +54,11 @@ class DeviceTensor(torch.Tensor):
 
     def tolist(self) -> Any:
         """Refuse: the host would wait for every value."""
-        raise RefusedError("tolist reads values of the device on the host; use sancai.device.host.to_host")
+        raise RefusedError("tolist reads values of the device on the host; use sancai.device.transfer.to_host")
 
     def numpy(self, *args: Any, **kwargs: Any) -> Any:
         """Refuse: numpy reads host memory only."""
-        raise RefusedError("numpy reads values of the device on the host; use sancai.device.host.to_host")
+        raise RefusedError("numpy reads values of the device on the host; use sancai.device.transfer.to_host")
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -79,7 +79,7 @@ class StandIn:
         self.runners: dict[Any, Runner] = {}
         self.reached: Counter[str] = Counter()
         self.composed: Counter[str] = Counter()
-        self.wide: Counter[str] = Counter()
+        self.fp32: Counter[str] = Counter()
         self.to_device = self.to_host = 0
 
     # -- resolving ----------------------------------------------------------------------------
@@ -88,13 +88,13 @@ class StandIn:
         """Return how the chip runs an operator: natively, by PyTorch's decomposition, or not at all."""
         name = name_of(func)
         if name in READS:
-            return self._refuse(name, "reads a value of the device on the host; use sancai.device.host.to_host")
+            return self._refuse(name, "reads a value of the device on the host; use sancai.device.transfer.to_host")
         if name in DYNAMIC:
             return self._refuse(name, "has a shape that depends on values; use masks, padding or top-k")
         if name in ("_to_copy", "copy_"):
             return self._to_copy if name == "_to_copy" else self._copy
         native = SAME.get(name, name)
-        if native not in PLUMBING and native not in self.table:
+        if native not in BASIC_OPERATORS and native not in self.table:
             native = self._out_variant(func)
         if native is not None:
             return self._native(func, native)
@@ -166,7 +166,7 @@ class StandIn:
             if isinstance(value, torch.Tensor) and value.dim():  # numbers travel with the call
                 raise RefusedError(
                     f"{name} mixes devices: one argument of shape {list(value.shape)} lies on the {value.device.type}; "
-                    "name device= where it is made, or use sancai.device.host.to_device"
+                    "name device= where it is made, or use sancai.device.transfer.to_device"
                 )
             if isinstance(value, torch.device):
                 return torch.device("cpu")
@@ -177,7 +177,7 @@ class StandIn:
     def _close(self, name: str, out: Any) -> Any:
         if isinstance(out, torch.Tensor):
             if name in ARITHMETIC and out.dtype == torch.int64 and out.dim():
-                self.wide[name] += 1
+                self.fp32[name] += 1
             return DeviceTensor(out)
         if isinstance(out, list | tuple):
             return type(out)(self._close(name, o) for o in out) if type(out) in (list, tuple) else tuple(
@@ -197,8 +197,8 @@ class StandIn:
         if target is None or target.type == self.place.type:
             self.reached["_to_copy"] += 1
             return DeviceTensor(torch.ops.aten._to_copy(args[0].held, **rest))
-        if target.type != "cpu" or not is_crossing():
-            raise RefusedError(f"a hidden copy from the device to {target}; use sancai.device.host.to_host")
+        if target.type != "cpu" or not is_transferring():
+            raise RefusedError(f"a hidden copy from the device to {target}; use sancai.device.transfer.to_host")
         self.to_host += 1
         return torch.ops.aten._to_copy(args[0].held, **rest)
 
@@ -208,8 +208,10 @@ class StandIn:
         if isinstance(target, DeviceTensor) and isinstance(source, DeviceTensor):
             self.reached["copy_"] += 1
             target.held.copy_(source.held)
-        elif not is_crossing():
-            raise RefusedError("a hidden copy between host and device; use to_device or to_host of sancai.device.host")
+        elif not is_transferring():
+            raise RefusedError(
+                "a hidden copy between host and device; use to_device or to_host of sancai.device.transfer"
+            )
         elif isinstance(target, DeviceTensor):
             self.to_device += 1
             self.check_dtype(source.dtype)

@@ -25,17 +25,18 @@ import torch
 
 from chips.standin.device import StandIn, install
 from sancai.checkpoint import load_model
+from sancai.data.characters import CharactersConfig
 from sancai.device import Chip, chips
 from sancai.device import registry as registry_module
-from sancai.device.host import counted
 from sancai.device.operators import operators
-from sancai.device.platform import current
+from sancai.device.platform import get_platform
+from sancai.device.transfer import count_transfers
 from sancai.engine import Clip, Engine, GenerationConfig, Request, SamplingConfig, TextDelta, ThinkingDelta
 from sancai.model import ModelConfig, Transformer, VisualConfig
 from sancai.ops import grouped_matmul
 from sancai.ops.rope import YarnScaling
 from sancai.tokenizer import Tokenizer
-from sancai.train import LossConfig, OptimizerConfig, Run, SampleConfig, Share, TrainConfig, start
+from sancai.train import LossConfig, OptimizerConfig, Run, Share, TrainConfig, start
 
 OTHER_NAME = {"cuda": "maca"}
 """The slot cannot carry the name of a device that PyTorch has itself."""
@@ -59,8 +60,8 @@ def train_config(device: str, dtype: str) -> TrainConfig:
     """Return a run whose second step holds every kind of batch."""
     return TrainConfig(
         name="standin", model=model_config(), device=device, dtype=dtype, steps=STEPS + 1, warmup_steps=1,
-        mixture={"image": Share(1), "look": Share(1, 2, 1), "arithmetic": Share(1, 2, 1), "video": Share(1, 2, 1)},
-        samples=SampleConfig(image_copies=2, questions=1), optimizer=OptimizerConfig(lr=6e-3, adamw_lr=4e-3),
+        mixture={"image": Share(1), "vqa": Share(1, 2, 1), "arithmetic": Share(1, 2, 1), "video": Share(1, 2, 1)},
+        data=CharactersConfig(image_copies=2, questions=1), optimizer=OptimizerConfig(lr=6e-3, adamw_lr=4e-3),
         loss=LossConfig(bias_step=0.01, balance=3e-3), save_every=1000, sample_every=0,
     )  # fmt: skip
 
@@ -98,7 +99,7 @@ def train(here: StandIn, device: str, dtype: str, folder: pathlib.Path) -> dict[
     run.save()
     again = start(train_config(device, dtype), folder)
     _step(here, again, again.step, out)
-    out["parameters"] = sum(p.numel() for p in run.stepper.model.parameters())
+    out["parameters"] = sum(p.numel() for p in run.trainer.model.parameters())
     out["model"] = hashlib.sha256((folder / "model" / "model.safetensors").read_bytes()).hexdigest()
     return out
 
@@ -108,15 +109,15 @@ def _step(here: StandIn, run: Run, number: int, out: dict[str, Any]) -> None:
     if number == STEPS - 1:
         here.reached.clear()  # the operators of one whole step are kept
     started = time.perf_counter()
-    with counted() as crossings:
-        out["reports"].append(run.stepper.step(number))
+    with count_transfers() as crossings:
+        out["reports"].append(run.trainer.step(number))
     out["seconds"].append(time.perf_counter() - started)
     out["crossings"].append([crossings.to_device, crossings.to_host, here.to_device, here.to_host])
 
 
 def generate(here: StandIn, device: str, dtype: str, model: Transformer, tokenizer: Tokenizer) -> dict[str, Any]:
     """Write, draw and film; return what came and the crossings of each."""
-    engine = Engine(model, tokenizer, current(device, dtype), GenerationConfig(max_frames=3))
+    engine = Engine(model, tokenizer, get_platform(device, dtype), GenerationConfig(max_frames=3))
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     requests = {
         "text": Request(kind="chat", prompt="what is 2 + 3?", sampling=SamplingConfig(max_tokens=4)),
@@ -132,7 +133,7 @@ def generate(here: StandIn, device: str, dtype: str, model: Transformer, tokeniz
     for name, request in requests.items():
         here.to_device = here.to_host = 0
         started = time.perf_counter()
-        with counted() as crossings:
+        with count_transfers() as crossings:
             events = list(engine.generate(request))
         out["seconds"] += time.perf_counter() - started
         out["crossings"][name] = [crossings.to_device, crossings.to_host, here.to_device, here.to_host]
@@ -166,7 +167,7 @@ def main(key: str) -> dict[str, Any]:
                 trained = train(here, device, dtype, folder)
                 made = generate(here, device, dtype, *load_model(folder / "model"))
                 report[dtype][place] = {"training": trained, "generation": made}
-    report |= {"composed": sorted(here.composed), "wide": sorted(here.wide)}
+    report |= {"composed": sorted(here.composed), "wide": sorted(here.fp32)}
     report["seconds"] = [time.perf_counter() - begun, time.process_time() - used]
     return report
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from sancai.data.characters.library import Library
-from sancai.data.characters.samples import sample_texts
 from sancai.data.characters.split import draw_character
+from sancai.data.characters.texts import sample_texts
 from sancai.tokenizer import find_words
 
 NUM_TEXTS = 3000

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 FOLDER = pathlib.Path(__file__).parent
 TABLES, REACHED = FOLDER / "tables", FOLDER / "reached"
-PLUMBING = frozenset(
+BASIC_OPERATORS = frozenset(
     {
         # memory and copies: no table of a maker is complete here, and no device works without them
         "empty.memory_format", "empty_strided", "empty_like", "new_empty", "new_empty_strided", "_to_copy", "copy_",
@@ -70,6 +70,6 @@ def audit(chip: str, table: str) -> Audit:
 
 def _compare(listed: str, table: str) -> Audit:
     found, has = reached(listed), operators(table)
-    missing = {name for names in found.values() for name in names} - has - PLUMBING
+    missing = {name for names in found.values() for name in names} - has - BASIC_OPERATORS
     counts = {work: (len(names), sum(names.values())) for work, names in found.items()}
     return Audit(about(table), listed, counts, tuple(sorted(missing)))

@@ -1,6 +1,6 @@
 """Kernels of chips and libraries, each behind the contract of its role; a library is imported only when it is tried."""
 
 from sancai.ops.backends import ascend, triton
-from sancai.ops.roles import Provider
+from sancai.ops.dispatch import Backend
 
-PROVIDERS: tuple[Provider, ...] = (*ascend.PROVIDERS, *triton.PROVIDERS)
+BACKENDS: tuple[Backend, ...] = (*ascend.BACKENDS, *triton.BACKENDS)

@@ -18,11 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sancai.ops.backends.ascend_attention import SPARSE_ATTENTION
-from sancai.ops.backends.ascend_launch import HALF, Arguments, Gradients, Tensors, operator
+from sancai.ops.backends.ascend_launch import HALF, Arguments, Gradients, Tensors, npu_operator
+from sancai.ops.dispatch import Backend, Kernel
 from sancai.ops.grouped_matmul import TILE, GroupedRows
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 from sancai.ops.quantisation import PackedStack
-from sancai.ops.roles import Kernel, Provider
 from sancai.ops.streams import HyperSettings
 
 LIBRARY = "torch-npu"
@@ -39,7 +39,7 @@ MOST_INNER = 65535
 """The widest last dimension of a grouped product."""
 
 
-def missing(device: torch.device) -> str | None:
+def unavailable_reason(device: torch.device) -> str | None:
     """Return why Ascend's operators cannot play on a device."""
     if device.type != DEVICE:
         return "Ascend's operators are for its own chips"
@@ -66,14 +66,14 @@ def _norm_weight(x: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def _norm(x: Tensor, weight: Tensor | None, eps: float) -> tuple[Tensor, Tensors]:
-    out, inverse = operator("npu_rms_norm")(x, _norm_weight(x, weight), eps)
+    out, inverse = npu_operator("npu_rms_norm")(x, _norm_weight(x, weight), eps)
     return out, (inverse,)
 
 
 def _norm_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments:
     x, weight, _ = args
     gamma = _norm_weight(x, weight)
-    to_x, to_gamma = operator("npu_rms_norm_backward")(gradients[0], x, gamma, kept[0])
+    to_x, to_gamma = npu_operator("npu_rms_norm_backward")(gradients[0], x, gamma, kept[0])
     return to_x, None if weight is None else to_gamma.to(weight.dtype), None
 
 
@@ -83,7 +83,7 @@ def _swiglu_covers(gate: Tensor, up: Tensor, limit: float) -> bool:
 
 def _swiglu(gate: Tensor, up: Tensor, limit: float) -> tuple[Tensor, Tensors]:
     joined = torch.cat([gate, up], -1)
-    clipped = operator("npu_clipped_swiglu")
+    clipped = npu_operator("npu_clipped_swiglu")
     return clipped(joined, dim=-1, alpha=1.0, limit=limit, bias=0.0, interleaved=False), ()
 
 
@@ -91,7 +91,7 @@ def _swiglu_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Ar
     """Return the gradients of the plain SwiGLU of clipped numbers, none where something was clipped."""
     gate, up, limit = args
     joined = torch.cat([gate.clamp(max=limit), up.clamp(-limit, limit)], -1)
-    to_gate, to_up = operator("npu_swiglu_backward")(gradients[0], joined, -1).chunk(2, -1)
+    to_gate, to_up = npu_operator("npu_swiglu_backward")(gradients[0], joined, -1).chunk(2, -1)
     return to_gate * (gate <= limit), to_up * (up.abs() <= limit), None
 
 
@@ -115,14 +115,14 @@ def _sinkhorn_covers(logits: Tensor, iterations: int, eps: float) -> bool:
 
 def _sinkhorn(logits: Tensor, iterations: int, eps: float) -> tuple[Tensor, Tensors]:
     square = _tokens_first(logits)
-    out, norms, sums = operator("npu_mhc_sinkhorn")(square, eps=eps, num_iters=iterations, out_flag=1)
+    out, norms, sums = npu_operator("npu_mhc_sinkhorn")(square, eps=eps, num_iters=iterations, out_flag=1)
     return _tokens_last(out), (norms, sums)
 
 
 def _sinkhorn_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments:
     given = gradients[0]
     assert given is not None
-    return _tokens_last(operator("npu_mhc_sinkhorn_backward")(_tokens_first(given), *kept)), None, None
+    return _tokens_last(npu_operator("npu_mhc_sinkhorn_backward")(_tokens_first(given), *kept)), None, None
 
 
 def _pre_covers(
@@ -138,10 +138,10 @@ def _pre(
     streams: Tensor, fn: Tensor, base: Tensor, scale: Tensor, shift: Tensor | None, settings: HyperSettings
 ) -> tuple[Tensors, Tensors]:
     """Return the sublayer's input, post and comb; the operator gives comb before Sinkhorn."""
-    hidden, post, logits, inverse, mixed, pre = operator("npu_mhc_pre")(
+    hidden, post, logits, inverse, mixed, pre = npu_operator("npu_mhc_pre")(
         streams, fn, scale, base, norm_eps=settings.eps, hc_eps=settings.hc_eps, out_flag=1
     )
-    comb, norms, sums = operator("npu_mhc_sinkhorn")(
+    comb, norms, sums = npu_operator("npu_mhc_sinkhorn")(
         logits, eps=settings.hc_eps, num_iters=settings.iterations, out_flag=1
     )
     return (hidden, _tokens_last(post), _tokens_last(comb)), (inverse, mixed, pre, post, norms, sums)
@@ -153,8 +153,8 @@ def _pre_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Argum
     batch, length, n, dim = streams.shape
     made = streams.new_zeros(batch, length, dim), post.new_zeros(n, batch, length), post.new_zeros(n, n, batch, length)
     to_hidden, to_post, to_comb = (m if g is None else g for g, m in zip(gradients, made, strict=True))
-    to_logits = operator("npu_mhc_sinkhorn_backward")(_tokens_first(to_comb), norms, sums)
-    to_streams, to_fn, to_scale, to_base, _ = operator("npu_mhc_pre_backward")(
+    to_logits = npu_operator("npu_mhc_sinkhorn_backward")(_tokens_first(to_comb), norms, sums)
+    to_streams, to_fn, to_scale, to_base, _ = npu_operator("npu_mhc_pre_backward")(
         streams, fn, scale, to_hidden.contiguous(), _tokens_first(to_post), to_logits, inverse, mixed, pre, post,
         hc_eps=settings.hc_eps,
     )  # fmt: skip
@@ -167,14 +167,14 @@ def _post_covers(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) ->
 
 
 def _post(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> tuple[Tensor, Tensors]:
-    return operator("npu_mhc_post")(streams, _tokens_first(comb), output, _tokens_first(post)), ()
+    return npu_operator("npu_mhc_post")(streams, _tokens_first(comb), output, _tokens_first(post)), ()
 
 
 def _post_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments:
     comb, streams, post, output = args
     given = gradients[0]
     assert given is not None
-    to_streams, to_comb, to_output, to_post = operator("npu_mhc_post_backward")(
+    to_streams, to_comb, to_output, to_post = npu_operator("npu_mhc_post_backward")(
         given.contiguous(), streams.contiguous(), _tokens_first(comb), output.contiguous(), _tokens_first(post)
     )
     return _tokens_last(to_comb), to_streams, _tokens_last(to_post), to_output
@@ -196,8 +196,8 @@ def _route(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, given: None, top_k: int, scale: float
 ) -> tuple[Tensors, Tensors]:
     """Return chosen experts, their weights and all affinities."""
-    weights, chosen, affinity = operator("npu_moe_gating_top_k")(
-        F.linear(wide(hidden), weight), top_k, bias=bias, norm_type=SQRT_SOFTPLUS, out_flag=True,
+    weights, chosen, affinity = npu_operator("npu_moe_gating_top_k")(
+        F.linear(upcast(hidden), weight), top_k, bias=bias, norm_type=SQRT_SOFTPLUS, out_flag=True,
         routed_scaling_factor=scale, eps=TINY,
     )  # fmt: skip
     chosen = chosen.long()
@@ -216,7 +216,7 @@ def _route_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arg
         to_affinity = to_affinity.scatter_add(-1, chosen, to_picked)
     to_logits = to_affinity * -torch.expm1(-affinity.square()) / (2 * affinity).clamp(min=TINY)
     to_hidden = (to_logits @ weight).to(hidden.dtype)
-    return to_hidden, to_logits.T @ wide(hidden), None, None, None, None
+    return to_hidden, to_logits.T @ upcast(hidden), None, None, None, None
 
 
 def _grouped_covers(padded: Tensor, weights: Tensor | PackedStack, plan: GroupedRows) -> bool:
@@ -234,7 +234,7 @@ def _ends(plan: GroupedRows, count: int) -> Tensor:
 
 def _products(rows: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
     """Return rows (P, D) times the weight (D, F) of their group."""
-    return operator("npu_grouped_matmul")([rows], [weights], group_list=ends, split_item=2, group_type=0)[0]
+    return npu_operator("npu_grouped_matmul")([rows], [weights], group_list=ends, split_item=2, group_type=0)[0]
 
 
 def _grouped(padded: Tensor, weights: Tensor, plan: GroupedRows) -> tuple[Tensor, Tensors]:
@@ -248,7 +248,7 @@ def _grouped_backward(args: Arguments, kept: Tensors, gradients: Gradients) -> A
     given, ends = gradients[0], kept[0]
     assert given is not None
     given = given.contiguous()
-    (to_weights,) = operator("npu_grouped_matmul")([given.T], [padded], group_list=ends, split_item=3, group_type=2)
+    (to_weights,) = npu_operator("npu_grouped_matmul")([given.T], [padded], group_list=ends, split_item=3, group_type=2)
     return _products(given, weights, ends), to_weights, None
 
 
@@ -275,15 +275,17 @@ NEEDED = {
 """The operators that each role calls."""
 
 
-def load(role: str) -> Kernel:
+def load(operator: str) -> Kernel:
     """Return the kernel of a role.
 
     Raises:
         LookupError: this version of torch-npu lacks one of its operators.
     """
-    for name in NEEDED[role]:
-        operator(name)
-    return KERNELS[role]
+    for name in NEEDED[operator]:
+        npu_operator(name)
+    return KERNELS[operator]
 
 
-PROVIDERS = tuple(Provider(role, LIBRARY, missing, functools.partial(load, role), version) for role in KERNELS)
+BACKENDS = tuple(
+    Backend(operator, LIBRARY, unavailable_reason, functools.partial(load, operator), version) for operator in KERNELS
+)

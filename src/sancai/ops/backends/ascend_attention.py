@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.backends.ascend_launch import HALF, Arguments, Gradients, Tensors, operator
-from sancai.ops.precision import wide
-from sancai.ops.roles import Kernel
+from sancai.ops.backends.ascend_launch import HALF, Arguments, Gradients, Tensors, npu_operator
+from sancai.ops.dispatch import Kernel
+from sancai.ops.precision import upcast
 
 WIDTH = 512
 EXTRA = 64
@@ -51,9 +51,9 @@ def _indices(mask: Tensor, limit: int) -> Tensor:
 
 def _asked(sink: Tensor, width: int, dtype: torch.dtype) -> Tensor:
     """Return (H, 2): what a query asks of the sink's key, in two parts."""
-    logit = wide(sink) * (width**0.5 / ANSWER)
+    logit = upcast(sink) * (width**0.5 / ANSWER)
     first = logit.to(dtype)
-    return torch.stack([first, (logit - wide(first)).to(dtype)], -1)
+    return torch.stack([first, (logit - upcast(first)).to(dtype)], -1)
 
 
 def _with_sink(query: Tensor, keys: Tensor, sink: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -74,7 +74,7 @@ def _forward(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int
     indices = _indices(mask, limit)
     query, keys, asked, answer = _with_sink(query, keys, sink)
     rows, count = _lengths(query, keys)
-    out, highest, total = operator("npu_sparse_flash_attention")(
+    out, highest, total = npu_operator("npu_sparse_flash_attention")(
         query, keys, keys, indices, WIDTH**-0.5, actual_seq_lengths_query=rows, actual_seq_lengths_kv=count,
         query_rope=asked, key_rope=answer, sparse_block_size=1, layout_query="BSND", layout_kv="BSND",
         sparse_mode=EVERYTHING, attention_mode=LATENT, return_softmax_lse=True,
@@ -89,12 +89,12 @@ def _backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments
     query, keys, _, sink, _ = args
     query, keys, asked, answer = _with_sink(query, keys, sink)
     rows, count = _lengths(query, keys)
-    to_query, to_keys, to_values, to_asked, _ = operator("npu_sparse_flash_attention_grad")(
+    to_query, to_keys, to_values, to_asked, _ = npu_operator("npu_sparse_flash_attention_grad")(
         query, keys, keys, indices, given.contiguous(), out, highest, total, WIDTH**-0.5, 1, query_rope=asked,
         key_rope=answer, actual_seq_qlen=rows, actual_seq_kvlen=count, layout="BSND", sparse_mode=EVERYTHING,
         attention_mode=LATENT,
     )  # fmt: skip
-    to_sink = wide(to_asked[..., 0]).sum((0, 1)) * (WIDTH**0.5 / ANSWER)
+    to_sink = upcast(to_asked[..., 0]).sum((0, 1)) * (WIDTH**0.5 / ANSWER)
     return to_query, (to_keys + to_values)[:, :-1, 0], None, to_sink, None
 
 

@@ -12,7 +12,7 @@ Tensors = tuple[Tensor, ...]
 Gradients = tuple[Tensor | None, ...]
 
 
-def operator(name: str) -> Callable[..., Any]:
+def npu_operator(name: str) -> Callable[..., Any]:
     """Return an operator of the chip's library.
 
     Raises:

@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 import torch
 
-from sancai.ops.roles import Kernel, Provider
+from sancai.ops.dispatch import Backend, Kernel
 
 LIBRARY = "triton"
 
 
-def missing(device: torch.device) -> str | None:
+def unavailable_reason(device: torch.device) -> str | None:
     """Return why Triton cannot play on a device."""
     if device.type == "cpu":
         return "Triton has no kernels for a CPU"
@@ -36,16 +36,16 @@ def _load(module: str, name: str) -> Kernel:
     return getattr(importlib.import_module(f"sancai.ops.backends.{module}"), name)
 
 
-def _provider(role: str, module: str, name: str) -> Provider:
+def _backend(operator: str, module: str, name: str) -> Backend:
     load: Callable[[], Kernel] = functools.partial(_load, module, name)
-    return Provider(role, LIBRARY, missing, load, version)
+    return Backend(operator, LIBRARY, unavailable_reason, load, version)
 
 
-PROVIDERS = (
-    _provider("sparse_attention", "triton_attention", "SPARSE_ATTENTION"),
-    _provider("grouped_matmul", "triton_grouped", "GROUPED_MATMUL"),
-    _provider("hyper_pre", "triton_streams", "HYPER_PRE"),
-    _provider("hyper_post", "triton_streams", "HYPER_POST"),
-    _provider("sinkhorn", "triton_sinkhorn", "SINKHORN"),
-    _provider("compress", "triton_compress", "COMPRESS"),
+BACKENDS = (
+    _backend("sparse_attention", "triton_attention", "SPARSE_ATTENTION"),
+    _backend("grouped_matmul", "triton_grouped", "GROUPED_MATMUL"),
+    _backend("hyper_pre", "triton_streams", "HYPER_PRE"),
+    _backend("hyper_post", "triton_streams", "HYPER_POST"),
+    _backend("sinkhorn", "triton_sinkhorn", "SINKHORN"),
+    _backend("compress", "triton_compress", "COMPRESS"),
 )

@@ -13,7 +13,7 @@ import triton.language as tl
 from torch import Tensor
 
 from sancai.ops.backends.triton_launch import SMALLEST_DOT, are_plain, block, is_interpreted
-from sancai.ops.roles import Kernel
+from sancai.ops.dispatch import Kernel
 
 WIDEST_HEAD = 512
 BLOCK_HEADS = 16

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sancai.ops.backends.triton_launch import are_plain, block
 from sancai.ops.compress import Columns
-from sancai.ops.roles import Kernel
+from sancai.ops.dispatch import Kernel
 
 TILE = 4096
 """Numbers that one program holds of values and of gates."""

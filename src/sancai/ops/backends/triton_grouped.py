@@ -12,8 +12,8 @@ import triton.language as tl
 from torch import Tensor
 
 from sancai.ops.backends.triton_launch import are_plain, is_interpreted
+from sancai.ops.dispatch import Kernel
 from sancai.ops.grouped_matmul import TILE, GroupedRows
-from sancai.ops.roles import Kernel
 
 BLOCK_COLUMNS = 128
 BLOCK_INNER = 64

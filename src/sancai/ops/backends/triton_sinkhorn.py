@@ -12,7 +12,7 @@ import triton.language as tl
 from torch import Tensor
 
 from sancai.ops.backends.triton_launch import are_plain
-from sancai.ops.roles import Kernel
+from sancai.ops.dispatch import Kernel
 
 BLOCK_TOKENS = 64
 MOST_STREAMS = 8
@@ -92,7 +92,7 @@ def backward_kernel(logits, given, sums, out, tokens, iterations, eps, N: tl.con
     tl.store(out + place, change, mask=valid)
 
 
-def covers(logits: Tensor, iterations: int, eps: float) -> bool:
+def supports(logits: Tensor, iterations: int, eps: float) -> bool:
     """Say whether the number of streams is a power of two that fits a tile."""
     count = logits.shape[0]
     fits = count & (count - 1) == 0 and 1 < count <= MOST_STREAMS
@@ -126,4 +126,4 @@ def _backward(args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[
     return gradient(logits, iterations, eps, given).to(logits.dtype), None, None
 
 
-SINKHORN = Kernel(forward, _backward, covers)
+SINKHORN = Kernel(forward, _backward, supports)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sancai.ops.backends import triton_sinkhorn
 from sancai.ops.backends.triton_launch import are_plain, block
-from sancai.ops.roles import Kernel
+from sancai.ops.dispatch import Kernel
 from sancai.ops.streams import HyperSettings
 
 BLOCK_CHANNELS = 256

@@ -1,12 +1,11 @@
-"""Training documents: every task of the model as segments.
+"""Characters as a data set: every task of the model as documents, composed on the fly from a pack of parts.
 
-A sample's noisy blocks hold clean latents; the trainer adds the noise.  `TrainConfig.mixture` says how
-much of each task a step holds.
+A document's noisy blocks hold clean latents; training adds the noise.
 """
 
 import copy
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,22 +14,28 @@ from sancai.codec import PixelCodec
 from sancai.data.arithmetic import problem
 from sancai.data.characters.captions import DOING, GOING, caption, random_mention
 from sancai.data.characters.library import Character, Library
+from sancai.data.characters.packs import open_pack
 from sancai.data.characters.questions import QUESTIONS, Asker, Editor, other_actions
 from sancai.data.characters.split import attributes, draw_character, is_held_out
+from sancai.data.characters.texts import DESCRIBE, sample_texts
+from sancai.data.characters.vocabulary import known_colors, known_words
+from sancai.data.dataset import DatasetConfig, Task
 from sancai.data.small_talk import EXCHANGES
 from sancai.errors import ConfigError
 from sancai.sequence import Block, Document
 from sancai.tokenizer import Part, Tokenizer, Writer
 
-TASKS = ("image", "video", "animate", "edit", "look", "arithmetic", "talk")
-"""What a document can be about: the names of `Sampler`'s methods."""
-DESCRIBE = ("describe the character.", "what do you see?", "describe this picture.")
-
 
 @dataclass(frozen=True, kw_only=True)
-class SampleConfig:
-    """How training documents are drawn."""
+class CharactersConfig(DatasetConfig):
+    """Which pack, and how documents are drawn from it."""
 
+    pack: str = "synthetic"
+    """`synthetic`, or the folder of a character pack."""
+    shift: float = 3.0
+    """How far the noise levels of pictures lean towards noise."""
+    clip_shift: float = 8.0
+    """The same for clips, which hold more numbers that say the same."""
     image_copies: int = 4
     """Noisy frames of one character that share a caption."""
     idle_share: float = 0.25
@@ -57,18 +62,39 @@ class SampleConfig:
         if unknown:
             raise ConfigError(f"unknown kinds of questions {unknown}; expected some of {', '.join(QUESTIONS)}")
 
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """What a document can be about: the names of the methods of `Characters`."""
+        picture, clip, words = Task(shift=self.shift), Task(shift=self.clip_shift), Task(mtp=True)
+        return {
+            "image": picture, "edit": picture, "video": clip, "animate": clip,
+            "vqa": Task(mtp=True, indexer=True), "arithmetic": words, "dialogue": words,
+        }  # fmt: skip
 
-class Sampler:
-    """Draws documents from a library.  All randomness comes from the generator given to each call."""
+    def texts(self, rng: random.Random, count: int) -> list[str]:
+        """Return captions, questions, answers, edits and sums about `count` characters."""
+        return sample_texts(open_pack(self.pack), rng, count)
 
-    def __init__(self, library: Library, tokenizer: Tokenizer, config: SampleConfig) -> None:
+    def open(self, tokenizer: Tokenizer) -> "Characters":
+        """Open the pack."""
+        return Characters(open_pack(self.pack), tokenizer, self)
+
+
+class Characters:
+    """Documents from a library of parts, one method a task."""
+
+    def __init__(self, library: Library, tokenizer: Tokenizer, config: CharactersConfig) -> None:
         self.library, self.tokenizer, self.config = library, tokenizer, config
         self.codec = PixelCodec()
-        self.tasks: dict[str, Callable[[random.Random], Document]] = {task: getattr(self, task) for task in TASKS}
+        self.metadata = {
+            "words.json": lambda: known_words(library),
+            "palette.json": lambda: known_colors(library),
+        }
 
-    def documents(self, task: str, count: int, rng: random.Random) -> list[Document]:
-        """Return `count` documents of one task."""
-        return [self.tasks[task](rng) for _ in range(count)]
+    def documents(self, task: str, count: int, rng: random.Random, first: int = 0) -> list[Document]:
+        """Return `count` documents of one task; every one is composed anew, so `first` does not matter."""
+        draw: Callable[[random.Random], Document] = getattr(self, task)
+        return [draw(rng) for _ in range(count)]
 
     # -- drawing and filming ---------------------------------------------------------------
 
@@ -124,7 +150,7 @@ class Sampler:
 
     # -- reading ----------------------------------------------------------------------------
 
-    def look(self, rng: random.Random) -> Document:
+    def vqa(self, rng: random.Random) -> Document:
         """A picture → its description or answers to questions."""
         who, direction = self._character(rng)
         time = rng.choice((0, rng.randrange(8)))
@@ -152,7 +178,7 @@ class Sampler:
             writer.user([item.question]).assistant(think=steps).answer(item.answer)
         return writer.finish()
 
-    def talk(self, rng: random.Random) -> Document:
+    def dialogue(self, rng: random.Random) -> Document:
         """A short exchange about what the model is and does."""
         asked, answer = rng.choice(EXCHANGES)
         return Writer(self.tokenizer).user([rng.choice(asked)]).assistant().answer(answer).finish()
@@ -186,19 +212,3 @@ class Sampler:
 
     def _picture(self, pictures: np.ndarray) -> Block:
         return Block(latents=self.codec.encode(pictures), times=[0], committed=True)
-
-
-def sample_texts(library: Library, rng: random.Random, count: int) -> list[str]:
-    """Return texts of every kind that the model reads, to learn a vocabulary from."""
-    texts = [t for asked, answer in EXCHANGES for t in (*asked, answer)] * 20
-    for _ in range(count):
-        who, direction = draw_character(library, rng)
-        visible = library.visible(who, direction, [library.animations[who["action"]]["clip"][0]])
-        mention = random_mention(library, rng)
-        video = rng.random() < 0.4
-        texts.append(caption(library, who, direction, visible=visible, video=video, mention=mention, rng=rng))
-        texts += Asker(library, who, direction, visible, rng).ask()[1:]
-        texts.append(Editor(library, who, direction, rng).edit()[0])
-        item = problem(rng)
-        texts += [item.question, item.steps, item.answer]
-    return texts + list(DESCRIBE)

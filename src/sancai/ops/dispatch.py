@@ -19,15 +19,15 @@ import torch
 from torch import Tensor
 
 from sancai.errors import first_line
-from sancai.ops.trial import Cases
+from sancai.ops.verification import SampleFactory
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Place = tuple[str, torch.dtype]
+DispatchKey = tuple[str, torch.dtype]
 """Device type and dtype of the first tensor of a call."""
 
 
-def covers_all(*_: Any) -> bool:
+def supports_all(*_: Any) -> bool:
     """Say that a kernel takes every call."""
     return True
 
@@ -44,11 +44,11 @@ class Kernel:
 
     forward: Callable[..., Any]
     backward: Callable[[tuple[Any, ...], tuple[Tensor, ...], tuple[Tensor | None, ...]], tuple[Any, ...]] | None = None
-    covers: Callable[..., bool] = covers_all
+    supports: Callable[..., bool] = supports_all
 
 
 @dataclass(frozen=True)
-class Provider:
+class Backend:
     """One library's kernel for one role.
 
     missing: says why it cannot play on a device, None if it can; imports nothing heavy.
@@ -56,43 +56,45 @@ class Provider:
     version: names the library's version, for the cache of choices.
     """
 
-    role: str
+    operator: str
     name: str
-    missing: Callable[[torch.device], str | None]
+    unavailable_reason: Callable[[torch.device], str | None]
     load: Callable[[], Kernel]
     version: Callable[[], str]
 
 
-class Role(Generic[P, R]):
+class Operator(Generic[P, R]):
     """One step of the model: its reference, small problems to try kernels on, and the kernels in use."""
 
-    def __init__(self, name: str, reference: Callable[P, R], cases: Cases, is_fusible: bool = False) -> None:
-        self.name, self.reference, self.cases, self.is_fusible = name, reference, cases, is_fusible
+    def __init__(
+        self, name: str, reference: Callable[P, R], samples: SampleFactory, prefer_compiled: bool = False
+    ) -> None:
+        self.name, self.reference, self.samples, self.prefer_compiled = name, reference, samples, prefer_compiled
         self.__doc__ = reference.__doc__
-        self.playing: dict[Place, tuple[str, Kernel]] = {}
-        self.dropped: dict[str, str] = {}
+        self.active: dict[DispatchKey, tuple[str, Kernel]] = {}
+        self.disabled: dict[str, str] = {}
         self._outside: Callable[..., Any] = self._play
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not self.playing:  # nothing but the reference, and nothing more for a compiler to see
+        if not self.active:  # nothing but the reference, and nothing more for a compiler to see
             return self.reference(*args, **kwargs)
         if not torch.compiler.is_compiling():
             return self._play(*args, **kwargs)
-        if self.is_fusible:
+        if self.prefer_compiled:
             return self.reference(*args, **kwargs)
         return self._outside(*args, **kwargs)
 
-    def use(self, name: str, kernel: Kernel, place: Place) -> None:
+    def enable(self, name: str, kernel: Kernel, place: DispatchKey) -> None:
         """Let a kernel answer the calls at one place.  A compiled caller runs it outside its graph."""
         self._outside = torch.compiler.disable(self._play)
-        self.playing[place] = name, kernel
+        self.active[place] = name, kernel
 
-    def drop(self, name: str, error: Exception) -> None:
+    def disable(self, name: str, error: Exception) -> None:
         """Take a provider out for the rest of the process and say so once."""
-        self.playing = {place: found for place, found in self.playing.items() if found[0] != name}
-        if name in self.dropped:
+        self.active = {place: found for place, found in self.active.items() if found[0] != name}
+        if name in self.disabled:
             return
-        self.dropped[name] = reason = f"raised {type(error).__name__}: {first_line(error)}"
+        self.disabled[name] = reason = f"raised {type(error).__name__}: {first_line(error)}"
         warnings.warn(
             f"the {name} kernel for {self.name} {reason}; the PyTorch reference takes over in this process",
             RuntimeWarning,
@@ -101,18 +103,20 @@ class Role(Generic[P, R]):
 
     def _play(self, *args: Any, **kwargs: Any) -> Any:
         """Answer with the kernel of this place; with the reference where there is none or it fails."""
-        found = self.playing.get(place_of(args[0])) if args and not kwargs else None
+        found = self.active.get(dispatch_key(args[0])) if args and not kwargs else None
         if found is not None:
             name, kernel = found
             try:
-                if kernel.covers(*args):
-                    return run(self, name, kernel, *args)
+                if kernel.supports(*args):
+                    return run_kernel(self, name, kernel, *args)
             except Exception as error:
-                self.drop(name, error)
+                self.disable(name, error)
         return self.reference(*args, **kwargs)
 
 
-def role(name: str, cases: Cases, *, is_fusible: bool = False) -> Callable[[Callable[P, R]], Role[P, R]]:
+def operator(
+    name: str, samples: SampleFactory, *, prefer_compiled: bool = False
+) -> Callable[[Callable[P, R]], Operator[P, R]]:
     """Make a role of its reference.
 
     cases: makes the problems that providers are tried on.
@@ -120,16 +124,16 @@ def role(name: str, cases: Cases, *, is_fusible: bool = False) -> Callable[[Call
         compiled code calls the reference.
     """
 
-    return lambda reference: Role(name, reference, cases, is_fusible)
+    return lambda reference: Operator(name, reference, samples, prefer_compiled)
 
 
-def place_of(first: Tensor | list[Tensor]) -> Place:
+def dispatch_key(first: Tensor | list[Tensor]) -> DispatchKey:
     """Return the device type and dtype of a call, told by its first argument."""
     tensor = first if isinstance(first, Tensor) else first[0]
     return tensor.device.type, tensor.dtype
 
 
-def run(owner: Role[..., Any], name: str, kernel: Kernel, *args: Any) -> Any:
+def run_kernel(owner: Operator[..., Any], name: str, kernel: Kernel, *args: Any) -> Any:
     """Run a kernel under autograd."""
     if kernel.backward is None:
         return kernel.forward(*args)
@@ -140,7 +144,7 @@ class _WithBackward(torch.autograd.Function):
     """A kernel that brings its own backward; where that raises, the reference is run again for its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, owner: Role[..., Any], name: str, kernel: Kernel, *args: Any) -> Any:
+    def forward(ctx: Any, owner: Operator[..., Any], name: str, kernel: Kernel, *args: Any) -> Any:
         out, kept = kernel.forward(*args)
         ctx.owner, ctx.name, ctx.kernel, ctx.kept_count = owner, name, kernel, len(kept)
         ctx.places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
@@ -160,13 +164,13 @@ class _WithBackward(torch.autograd.Function):
         try:
             found = ctx.kernel.backward(tuple(args), saved[split:], gradients)
         except Exception as error:
-            ctx.owner.drop(ctx.name, error)
+            ctx.owner.disable(ctx.name, error)
             found = _reference_gradients(ctx.owner, args, ctx.needs_input_grad[3:], gradients)
         return None, None, None, *found
 
 
 def _reference_gradients(
-    owner: Role[..., Any], args: list[Any], needed: tuple[bool, ...], gradients: tuple[Tensor | None, ...]
+    owner: Operator[..., Any], args: list[Any], needed: tuple[bool, ...], gradients: tuple[Tensor | None, ...]
 ) -> list[Tensor | None]:
     """Return the gradients that the reference gives."""
     with torch.enable_grad():

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sancai.device.cards import Card
+from sancai.device.specs import ChipSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class Costs:
+class Efficiency:
     """Shares of published rates that are reached, and seconds to start one piece of work."""
 
     compute: float
@@ -21,16 +21,16 @@ class Costs:
 _TOOL = "starting values of Ascend/msmodeling, some of them marked there as still to be confirmed"
 _UNKNOWN = "nobody published what software reaches here: a range; launch costs as on Ascend A2"
 KNOWN = {
-    "ascend-910": (Costs(compute=0.7, memory=0.6, link=0.7, source=_TOOL),),
-    "ascend-950pr-pcie": (Costs(compute=0.9, memory=0.8, link=0.75, link_launch=5e-6, source=_TOOL),),
+    "ascend-910": (Efficiency(compute=0.7, memory=0.6, link=0.7, source=_TOOL),),
+    "ascend-950pr-pcie": (Efficiency(compute=0.9, memory=0.8, link=0.75, link_launch=5e-6, source=_TOOL),),
 }
 """By how a card's name begins."""
 UNKNOWN = (
-    Costs(compute=0.3, memory=0.5, link=0.5, source=_UNKNOWN),
-    Costs(compute=0.6, memory=0.7, link=0.7, source=_UNKNOWN),
+    Efficiency(compute=0.3, memory=0.5, link=0.5, source=_UNKNOWN),
+    Efficiency(compute=0.6, memory=0.7, link=0.7, source=_UNKNOWN),
 )
 
 
-def costs_of(card: Card) -> tuple[Costs, ...]:
+def efficiency_of(spec: ChipSpec) -> tuple[Efficiency, ...]:
     """Return the costs of a card; where nothing is published a low and a high guess."""
-    return next((costs for name, costs in KNOWN.items() if card.name.startswith(name)), UNKNOWN)
+    return next((costs for name, costs in KNOWN.items() if spec.name.startswith(name)), UNKNOWN)

@@ -15,9 +15,9 @@ from builders import clean, largest, noisy, random_model, small_config, text
 from sancai.model import transformer
 from sancai.model.attention import sparse_attention
 from sancai.ops import selection
-from sancai.ops.roles import Kernel, Provider, Role
-from sancai.ops.selection import ROLES, choose_providers, explain
-from sancai.ops.trial import Case, Draw, check
+from sancai.ops.dispatch import Backend, Kernel, Operator
+from sancai.ops.selection import OPERATORS, explain, select_backends
+from sancai.ops.verification import SampleInput, SampleTensors, verify
 from sancai.sequence import pack
 
 CPU = torch.device("cpu")
@@ -35,8 +35,8 @@ def square(x: Tensor, factor: float) -> Tensor:
     return labour(x).square() * factor
 
 
-def cases(draw: Draw) -> list[Case]:
-    return [Case("some", (draw.normal(4, 3), 2.0), (0,))]
+def samples(make: SampleTensors) -> list[SampleInput]:
+    return [SampleInput("some", (make.normal(4, 3), 2.0), (0,))]
 
 
 class Square(torch.autograd.Function):
@@ -58,8 +58,8 @@ class Fake:
     def __init__(self, kernel: Callable[..., Any] | Kernel, name: str = "fake", **changes: Any) -> None:
         self.loads = self.runs = 0
         self.kernel = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
-        self.provider = Provider("square", name, lambda device: None, self._load, lambda: "1")
-        self.provider = replace(self.provider, **changes)
+        self.backend = Backend("square", name, lambda device: None, self._load, lambda: "1")
+        self.backend = replace(self.backend, **changes)
 
     def _load(self) -> Kernel:
         self.loads += 1
@@ -71,16 +71,16 @@ class Fake:
 
 
 @pytest.fixture
-def role(monkeypatch: pytest.MonkeyPatch) -> Role[..., Any]:
-    monkeypatch.setattr(selection, "OUTCOMES", {})
-    return Role("square", square, cases)
+def operator(monkeypatch: pytest.MonkeyPatch) -> Operator[..., Any]:
+    monkeypatch.setattr(selection, "SELECTIONS", {})
+    return Operator("square", square, samples)
 
 
 def choose(
-    role: Role[..., Any], folder: pathlib.Path, *fakes: Fake, dtype: torch.dtype = torch.float32
-) -> selection.Outcome:
-    (outcome,) = choose_providers(CPU, dtype, roles=[role], providers=[f.provider for f in fakes], folder=folder)
-    return outcome
+    operator: Operator[..., Any], folder: pathlib.Path, *fakes: Fake, dtype: torch.dtype = torch.float32
+) -> selection.Selection:
+    (selection,) = select_backends(CPU, dtype, operators=[operator], backends=[f.backend for f in fakes], folder=folder)
+    return selection
 
 
 def quick(x: Tensor, factor: float) -> Tensor:
@@ -98,28 +98,28 @@ def gradients(x: Tensor, kept: tuple[Tensor, ...], given: tuple[Tensor | None, .
 # --- choosing --------------------
 
 
-def test_a_right_and_faster_kernel_plays(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+def test_a_right_and_faster_kernel_plays(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     fake = Fake(quick)
-    outcome = choose(role, tmp_path, fake)
-    assert outcome.chosen == "fake" and "right" in outcome.why and " against " in outcome.why
+    selection = choose(operator, tmp_path, fake)
+    assert selection.chosen == "fake" and "right" in selection.why and " against " in selection.why
     runs, x = fake.runs, torch.randn(3)
-    assert largest(role(x, 2.0) - 2 * x.square()) <= 1e-6
+    assert largest(operator(x, 2.0) - 2 * x.square()) <= 1e-6
     assert fake.runs == runs + 1
 
 
-def test_it_plays_for_its_device_and_dtype_only(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+def test_it_plays_for_its_device_and_dtype_only(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     fake = Fake(quick)
-    choose(role, tmp_path, fake)
+    choose(operator, tmp_path, fake)
     runs = fake.runs
-    role(torch.randn(3).double(), 2.0)
+    operator(torch.randn(3).double(), 2.0)
     assert fake.runs == runs
 
 
 def test_a_role_that_is_always_called_in_fp32_finds_its_kernel_whatever_layers_compute_in(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "OUTCOMES", {})
-    role_ = Role("square", square, lambda draw: [Case("some", (draw.wide(4, 3), 2.0), (0,))])
+    monkeypatch.setattr(selection, "SELECTIONS", {})
+    role_ = Operator("square", square, lambda make: [SampleInput("some", (make.fp32(4, 3), 2.0), (0,))])
     fake = Fake(quick)
     choose(role_, tmp_path, fake, dtype=torch.bfloat16)
     runs = fake.runs
@@ -138,74 +138,76 @@ def test_a_role_that_is_always_called_in_fp32_finds_its_kernel_whatever_layers_c
         (Square.apply, "wrong: case 'some', gradient of argument 0: off by"),
         (lambda x, factor: labour(labour(x)).square() * factor, "right, but "),
         (broken, "raised OSError: the driver is gone"),
-        (Kernel(quick, covers=lambda x, factor: False), "does not cover float32"),
+        (Kernel(quick, supports=lambda x, factor: False), "does not cover float32"),
         (Kernel(lambda x, factor: (quick(x, factor), ()), broken), "raised OSError: the driver is gone"),
     ],
     ids=["wrong", "nan", "shape", "dtype", "no gradient", "wrong gradient", "slower", "raises", "covers", "backward"],
 )
 def test_a_kernel_that_is_not_right_or_not_faster_is_refused_with_the_reason(
-    role: Role[..., Any], tmp_path: pathlib.Path, kernel: Any, reason: str
+    operator: Operator[..., Any], tmp_path: pathlib.Path, kernel: Any, reason: str
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        outcome = choose(role, tmp_path, Fake(kernel))
-    assert outcome.chosen == "reference" and outcome.others["fake"].startswith(reason)
+        selection = choose(operator, tmp_path, Fake(kernel))
+    assert selection.chosen == "reference" and selection.others["fake"].startswith(reason)
     assert reason in explain()
-    assert not role.playing and not role.dropped
+    assert not operator.active and not operator.disabled
 
 
-def test_an_absent_or_unloadable_provider_says_why(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
-    absent = Fake(quick, "absent", missing=lambda device: "is not installed")
+def test_an_absent_or_unloadable_provider_says_why(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
+    absent = Fake(quick, "absent", unavailable_reason=lambda device: "is not installed")
     bad = Fake(quick, "bad", load=broken)
-    outcome = choose(role, tmp_path, absent, bad)
+    selection = choose(operator, tmp_path, absent, bad)
     assert absent.loads == 0
-    assert outcome.others == {"absent": "is not installed", "bad": "does not load: OSError: the driver is gone"}
+    assert selection.others == {"absent": "is not installed", "bad": "does not load: OSError: the driver is gone"}
 
 
-def test_the_fastest_right_kernel_plays(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+def test_the_fastest_right_kernel_plays(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     slow = Fake(lambda x, factor: quick(x + 0 * sum(x + i for i in range(100)), factor), "slow")
-    outcome = choose(role, tmp_path, slow, Fake(quick))
-    assert outcome.chosen == "fake" and outcome.others["slow"].startswith("right, but")
+    selection = choose(operator, tmp_path, slow, Fake(quick))
+    assert selection.chosen == "fake" and selection.others["slow"].startswith("right, but")
 
 
 def test_rounding_of_a_low_precision_is_no_mistake_but_a_mistake_is(
-    role: Role[..., Any], tmp_path: pathlib.Path
+    operator: Operator[..., Any], tmp_path: pathlib.Path
 ) -> None:
-    assert choose(role, tmp_path, Fake(quick), dtype=torch.bfloat16).chosen == "fake"
+    assert choose(operator, tmp_path, Fake(quick), dtype=torch.bfloat16).chosen == "fake"
     off = Fake(lambda x, factor: quick(x, factor) * 1.05)
-    assert choose(role, tmp_path / "other", off, dtype=torch.bfloat16).chosen == "reference"
+    assert choose(operator, tmp_path / "other", off, dtype=torch.bfloat16).chosen == "reference"
 
 
 # --- playing --------------------
 
 
-def test_a_kernel_that_raises_later_is_dropped_with_one_warning(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+def test_a_kernel_that_raises_later_is_dropped_with_one_warning(
+    operator: Operator[..., Any], tmp_path: pathlib.Path
+) -> None:
     fake = Fake(quick)
-    choose(role, tmp_path, fake)
+    choose(operator, tmp_path, fake)
     fake.kernel = Kernel(broken)
     x = torch.randn(3)
     with pytest.warns(RuntimeWarning, match="fake kernel for square raised OSError: the driver is gone;") as told:
-        assert torch.equal(role(x, 2.0), square(x, 2.0))
+        assert torch.equal(operator(x, 2.0), square(x, 2.0))
     assert len(told) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         runs = fake.runs
-        assert torch.equal(role(x, 2.0), square(x, 2.0))
+        assert torch.equal(operator(x, 2.0), square(x, 2.0))
     assert fake.runs == runs
     assert "fake raised OSError" in explain()
 
 
-def test_a_dropped_kernel_is_not_chosen_again(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+def test_a_dropped_kernel_is_not_chosen_again(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     fake = Fake(quick)
-    choose(role, tmp_path, fake)
+    choose(operator, tmp_path, fake)
     with pytest.warns(RuntimeWarning):
-        role.drop("fake", OSError("gone"))
-    outcome = choose(role, tmp_path / "other", fake)
-    assert outcome.chosen == "reference" and outcome.others["fake"] == "raised OSError: gone"
+        operator.disable("fake", OSError("gone"))
+    selection = choose(operator, tmp_path / "other", fake)
+    assert selection.chosen == "reference" and selection.others["fake"] == "raised OSError: gone"
 
 
 def test_a_backward_that_raises_later_gets_the_gradient_of_the_reference(
-    role: Role[..., Any], tmp_path: pathlib.Path
+    operator: Operator[..., Any], tmp_path: pathlib.Path
 ) -> None:
     works = [True]
 
@@ -213,23 +215,25 @@ def test_a_backward_that_raises_later_gets_the_gradient_of_the_reference(
         return gradients(*args) if works[0] else broken()
 
     fake = Fake(Kernel(lambda x, factor: (quick(x, factor), ()), backward))
-    assert choose(role, tmp_path, fake).chosen == "fake"
+    assert choose(operator, tmp_path, fake).chosen == "fake"
     x = torch.randn(3, requires_grad=True)
     for works[0] in (True, False):
         context = warnings.catch_warnings() if works[0] else pytest.warns(RuntimeWarning, match="driver is gone")
-        out = role(x, 2.0)
+        out = operator(x, 2.0)
         with context:
             (gradient,) = torch.autograd.grad(out.sum(), x)
         assert largest(gradient - 4 * x) <= 1e-6
-    assert "fake" in role.dropped and not role.playing
+    assert "fake" in operator.disabled and not operator.active
 
 
-def test_the_reference_answers_calls_that_a_kernel_does_not_cover(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
-    fake = Fake(Kernel(quick, covers=lambda x, factor: x.dim() == 2))
-    choose(role, tmp_path, fake)
+def test_the_reference_answers_calls_that_a_kernel_does_not_cover(
+    operator: Operator[..., Any], tmp_path: pathlib.Path
+) -> None:
+    fake = Fake(Kernel(quick, supports=lambda x, factor: x.dim() == 2))
+    choose(operator, tmp_path, fake)
     runs, x = fake.runs, torch.randn(3)
-    assert torch.equal(role(x, 2.0), square(x, 2.0))
-    assert fake.runs == runs and "fake" not in role.dropped
+    assert torch.equal(operator(x, 2.0), square(x, 2.0))
+    assert fake.runs == runs and "fake" not in operator.disabled
 
 
 # --- compiled callers --------------------
@@ -239,17 +243,17 @@ def test_without_kernels_a_compiler_sees_the_reference_whole() -> None:
     def caller(x: Tensor) -> Tensor:
         return role_(x, 2.0) + 1
 
-    role_ = Role("square", quick, cases)
+    role_ = Operator("square", quick, samples)
     x = torch.randn(3)
     assert torch.equal(torch.compile(caller, backend="eager", fullgraph=True)(x), quick(x, 2.0) + 1)
 
 
-@pytest.mark.parametrize("is_fusible", [True, False])
+@pytest.mark.parametrize("prefer_compiled", [True, False])
 def test_compiled_code_calls_a_kernel_unless_the_compiler_fuses_the_role(
-    tmp_path: pathlib.Path, is_fusible: bool, monkeypatch: pytest.MonkeyPatch
+    tmp_path: pathlib.Path, prefer_compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "OUTCOMES", {})
-    role_, fake = Role("square", square, cases, is_fusible), Fake(quick)
+    monkeypatch.setattr(selection, "SELECTIONS", {})
+    role_, fake = Operator("square", square, samples, prefer_compiled), Fake(quick)
     choose(role_, tmp_path, fake)
 
     def caller(x: Tensor) -> Tensor:
@@ -257,44 +261,46 @@ def test_compiled_code_calls_a_kernel_unless_the_compiler_fuses_the_role(
 
     runs, x = fake.runs, torch.randn(3)
     assert largest(torch.compile(caller, backend="eager")(x) - caller(x)) <= 1e-6
-    assert fake.runs - runs == (1 if is_fusible else 2)  # the plain call is one of them
+    assert fake.runs - runs == (1 if prefer_compiled else 2)  # the plain call is one of them
 
 
 # --- what is kept --------------------
 
 
-def test_what_was_found_out_is_kept(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+def test_what_was_found_out_is_kept(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     first, again = Fake(quick), Fake(quick)
-    chosen = choose(role, tmp_path, first)
-    assert choose(role, tmp_path, again) == chosen
-    assert again.runs == 0 and role.playing
+    chosen = choose(operator, tmp_path, first)
+    assert choose(operator, tmp_path, again) == chosen
+    assert again.runs == 0 and operator.active
     refused = Fake(quick, "fake", version=lambda: "2")
-    choose(role, tmp_path, refused)
+    choose(operator, tmp_path, refused)
     assert refused.runs > 0, "another version is tried anew"
     assert len(json.loads((tmp_path / selection.FILE).read_text())) == 2
 
 
-def test_a_kept_refusal_stays_one(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
-    refused = choose(role, tmp_path, Fake(broken))
+def test_a_kept_refusal_stays_one(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
+    refused = choose(operator, tmp_path, Fake(broken))
     again = Fake(quick)
-    assert choose(role, tmp_path, again) == refused
+    assert choose(operator, tmp_path, again) == refused
     assert again.loads == 0
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"a": 1}', "{"])
-def test_a_damaged_file_is_as_good_as_none(role: Role[..., Any], tmp_path: pathlib.Path, content: str) -> None:
+def test_a_damaged_file_is_as_good_as_none(operator: Operator[..., Any], tmp_path: pathlib.Path, content: str) -> None:
     (tmp_path / selection.FILE).write_text(content)
-    assert choose(role, tmp_path, Fake(quick)).chosen == "fake"
+    assert choose(operator, tmp_path, Fake(quick)).chosen == "fake"
 
 
-def test_a_folder_that_cannot_be_written_is_no_obstacle(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
+def test_a_folder_that_cannot_be_written_is_no_obstacle(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("")
-    assert choose(role, tmp_path / "file", Fake(quick)).chosen == "fake"
+    assert choose(operator, tmp_path / "file", Fake(quick)).chosen == "fake"
 
 
-def test_without_kernels_nothing_is_tried_and_nothing_is_written(role: Role[..., Any], tmp_path: pathlib.Path) -> None:
-    outcome = choose(role, tmp_path)
-    assert (outcome.chosen, list(tmp_path.iterdir())) == ("reference", [])
+def test_without_kernels_nothing_is_tried_and_nothing_is_written(
+    operator: Operator[..., Any], tmp_path: pathlib.Path
+) -> None:
+    selection = choose(operator, tmp_path)
+    assert (selection.chosen, list(tmp_path.iterdir())) == ("reference", [])
     assert "there is no kernel for this device" in explain()
 
 
@@ -302,30 +308,32 @@ def test_without_kernels_nothing_is_tried_and_nothing_is_written(role: Role[...,
 
 
 def test_the_roles_of_the_model_have_names_of_their_own() -> None:
-    assert len({r.name for r in ROLES}) == len(ROLES) == 14
+    assert len({r.name for r in OPERATORS}) == len(OPERATORS) == 14
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("role", ROLES, ids=lambda r: r.name)
-def test_every_role_passes_its_own_cases_and_notices_a_mistake(role: Role[..., Any], dtype: torch.dtype) -> None:
-    small = role.cases(Draw(CPU, dtype))
-    assert small and check(role.reference, role.reference, small) is None
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda r: r.name)
+def test_every_role_passes_its_own_cases_and_notices_a_mistake(
+    operator: Operator[..., Any], dtype: torch.dtype
+) -> None:
+    small = operator.samples(SampleTensors(CPU, dtype))
+    assert small and verify(operator.reference, operator.reference, small) is None
 
     def spoiled(*args: Any) -> Any:
-        out = role.reference(*args)
+        out = operator.reference(*args)
         whole = out if isinstance(out, tuple | list) else (out,)
         first = whole[0][0] if isinstance(whole[0], list) else whole[0]
         bad = ~first if first.dtype == torch.bool else first + 1
         return type(whole)((bad, *whole[1:])) if isinstance(out, tuple | list) else bad
 
-    assert check(spoiled, role.reference, small) is not None
+    assert verify(spoiled, operator.reference, small) is not None
 
 
-@pytest.mark.parametrize("role", ROLES, ids=lambda r: r.name)
-def test_trying_a_role_leaves_its_cases_as_they_are(role: Role[..., Any]) -> None:
-    small = role.cases(Draw(CPU, torch.float32))
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda r: r.name)
+def test_trying_a_role_leaves_its_cases_as_they_are(operator: Operator[..., Any]) -> None:
+    small = operator.samples(SampleTensors(CPU, torch.float32))
     before = [t.clone() for c in small for t in c.arguments if isinstance(t, Tensor)]
-    check(role.reference, role.reference, small)
+    verify(operator.reference, operator.reference, small)
     after = [t for c in small for t in c.arguments if isinstance(t, Tensor)]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 

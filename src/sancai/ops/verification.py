@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 1e-2}
 """Error that a kernel may have beyond twice the reference's own, as a share of the largest number."""
@@ -22,7 +22,7 @@ WARM_UP = 2
 
 
 @dataclass(frozen=True)
-class Case:
+class SampleInput:
     """One call of a role.  differentiable: positions of the arguments that get a gradient."""
 
     name: str
@@ -31,7 +31,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Draw:
+class SampleTensors:
     """Makes the tensors of cases: the same numbers on every device, drawn on the host.
 
     dtype: of activations.  is_large: wants the size that matters, not the small ones.
@@ -39,7 +39,7 @@ class Draw:
 
     device: torch.device
     dtype: torch.dtype
-    is_large: bool = False
+    benchmark: bool = False
     generator: torch.Generator = field(default_factory=lambda: torch.Generator("cpu").manual_seed(0))
 
     def normal(self, *shape: int, scale: float = 1.0, dtype: torch.dtype | None = None) -> Tensor:
@@ -47,11 +47,11 @@ class Draw:
         drawn = torch.randn(shape, generator=self.generator, device="cpu", dtype=torch.float32) * scale
         return to_device(drawn.to(dtype or self.dtype), self.device)
 
-    def wide(self, *shape: int, scale: float = 1.0) -> Tensor:
+    def fp32(self, *shape: int, scale: float = 1.0) -> Tensor:
         """Return normal numbers in fp32 (fp64 where activations are fp64)."""
         return self.normal(*shape, scale=scale, dtype=torch.promote_types(self.dtype, torch.float32))
 
-    def chances(self, *shape: int, share: float) -> Tensor:
+    def bernoulli(self, *shape: int, share: float) -> Tensor:
         """Return booleans, True with this chance."""
         drawn = torch.rand(shape, generator=self.generator, device="cpu", dtype=torch.float32)
         return to_device(drawn < share, self.device)
@@ -62,34 +62,34 @@ class Draw:
         return to_device(drawn, self.device)
 
 
-Cases = Callable[[Draw], list[Case]]
+SampleFactory = Callable[[SampleTensors], list[SampleInput]]
 
 
-def check(function: Callable[..., Any], reference: Callable[..., Any], cases: list[Case]) -> str | None:
+def verify(function: Callable[..., Any], reference: Callable[..., Any], samples: list[SampleInput]) -> str | None:
     """Return what is wrong with a function, or None.
 
     The truth is the reference on the same numbers in fp32.  Numbers and gradients may be off by twice the
     reference's own error in the dtype of the case, plus a tolerance; integers and booleans must be equal.
     """
-    for case in cases:
-        dtype = _dtype(case.arguments)
-        truth = _outputs(reference, _map(case.arguments, _widen), case.differentiable, dtype)
-        own = _outputs(reference, case.arguments, case.differentiable, dtype)
-        got = _outputs(function, case.arguments, case.differentiable, dtype)
+    for sample in samples:
+        dtype = _dtype(sample.arguments)
+        truth = _outputs(reference, _map(sample.arguments, _widen), sample.differentiable, dtype)
+        own = _outputs(reference, sample.arguments, sample.differentiable, dtype)
+        got = _outputs(function, sample.arguments, sample.differentiable, dtype)
         if len(got) != len(truth):
-            return f"case {case.name!r}: {len(got)} outputs and gradients, expected {len(truth)}"
+            return f"case {sample.name!r}: {len(got)} outputs and gradients, expected {len(truth)}"
         for (name, expected), (_, usual), (_, value) in zip(truth, own, got, strict=True):
             if problem := _difference(expected, usual, value, TOLERANCES[dtype]):
-                return f"case {case.name!r}, {name}: {problem}"
+                return f"case {sample.name!r}, {name}: {problem}"
     return None
 
 
-def seconds(function: Callable[..., Any], case: Case, synchronize: Callable[[], None]) -> float:
+def median_seconds(function: Callable[..., Any], sample: SampleInput, synchronize: Callable[[], None]) -> float:
     """Return the median time of a call with its gradient."""
     gradients: list[Tensor] = []
 
     def once() -> None:
-        args, leaves = _leaves(_map(case.arguments, Tensor.clone), case.differentiable)
+        args, leaves = _leaves(_map(sample.arguments, Tensor.clone), sample.differentiable)
         synchronize()
         begun.append(time.perf_counter())
         outputs = _floating(function(*args)) if leaves else _flat(function(*args))

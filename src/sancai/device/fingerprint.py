@@ -10,7 +10,7 @@ import torch
 VARIABLE = "SANCAI_CACHE"
 
 
-def identity(device: torch.device) -> dict[str, str]:
+def device_fingerprint(device: torch.device) -> dict[str, str]:
     """Return device name, driver and library versions, as far as the machine tells; stable between processes."""
     found = {"device": device.type, "torch": torch.__version__}
     if device.type == "cpu":

@@ -5,20 +5,20 @@ import pathlib
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sancai.files import written_whole
+from sancai.files import atomic_write
 
 REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Selection:
     """What was chosen for one role on one kind of device, and why.
 
     chosen: a provider's name, or `reference`.
     others: name of every provider that was not chosen → the reason.
     """
 
-    role: str
+    operator: str
     device: str
     dtype: str
     chosen: str
@@ -26,7 +26,7 @@ class Outcome:
     others: dict[str, str] = field(default_factory=dict)
 
 
-class OutcomeFile:
+class TuningCache:
     """The outcomes of one machine (`key`) in a file; a damaged or unwritable file is as good as none."""
 
     def __init__(self, path: pathlib.Path, key: str) -> None:
@@ -35,16 +35,16 @@ class OutcomeFile:
         self._outcomes: dict[str, Any] = found if isinstance(found, dict) else {}
         self._is_changed = False
 
-    def get(self, role: str, dtype: str) -> Outcome | None:
+    def get(self, operator: str, dtype: str) -> Selection | None:
         """Return what was found out before."""
         try:
-            return Outcome(**self._outcomes[f"{role} {dtype}"])
+            return Selection(**self._outcomes[f"{operator} {dtype}"])
         except (KeyError, TypeError):
             return None
 
-    def put(self, outcome: Outcome) -> None:
+    def put(self, selection: Selection) -> None:
         """Remember one outcome."""
-        self._outcomes[f"{outcome.role} {outcome.dtype}"] = asdict(outcome)
+        self._outcomes[f"{selection.operator} {selection.dtype}"] = asdict(selection)
         self._is_changed = True
 
     def save(self) -> None:
@@ -54,7 +54,7 @@ class OutcomeFile:
         whole = _read(self.path) | {self.key: self._outcomes}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with written_whole(self.path, shared=True) as part:
+            with atomic_write(self.path, shared=True) as part:
                 part.write_text(json.dumps(whole, indent=1), encoding="utf-8")
         except OSError:
             return  # everything is tried again next time

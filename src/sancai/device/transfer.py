@@ -15,21 +15,21 @@ from torch import Tensor, nn
 
 
 @dataclass
-class Crossings:
+class TransferCounts:
     """How often tensors crossed."""
 
     to_device: int = 0
     to_host: int = 0
 
 
-_counts: ContextVar[Crossings | None] = ContextVar("crossings", default=None)
+_counts: ContextVar[TransferCounts | None] = ContextVar("crossings", default=None)
 _open: ContextVar[bool] = ContextVar("crossing", default=False)
 
 
 @contextlib.contextmanager
-def counted() -> Iterator[Crossings]:
+def count_transfers() -> Iterator[TransferCounts]:
     """Count the crossings made inside."""
-    counts = Crossings()
+    counts = TransferCounts()
     token = _counts.set(counts)
     try:
         yield counts
@@ -37,7 +37,7 @@ def counted() -> Iterator[Crossings]:
         _counts.reset(token)
 
 
-def is_crossing() -> bool:
+def is_transferring() -> bool:
     """Return whether a sanctioned crossing is under way."""
     return _open.get()
 
@@ -62,7 +62,7 @@ def to_host(tensor: Tensor) -> Tensor:
         return tensor.detach().to("cpu")
 
 
-def move(module: nn.Module, device: torch.device) -> nn.Module:
+def module_to_device(module: nn.Module, device: torch.device) -> nn.Module:
     """Place a module's parameters and buffers on the device, in place; return the module."""
     here = [t for t in (*module.parameters(), *module.buffers()) if t.device != device]
     if here:

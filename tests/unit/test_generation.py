@@ -40,7 +40,7 @@ BAD: list[tuple[Any, str]] = [
     ({"effort": "huge"}, "low, high, xhigh, max"),
     ({"actions": {"walking": {"loop": True}}}, "unknown setting 'loop'"),
     ({"actions": {"walking": {"frames": 0}}}, "frames of an action is 0"),
-    ({"see_prompt": 3}, "a text"),
+    ({"change_prompt": "change it"}, "must hold {look} and {request}"),
 ]
 
 

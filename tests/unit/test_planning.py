@@ -47,7 +47,7 @@ VOCABULARY = LookVocabulary(
 GENERATION = GenerationConfig(
     sampling=SamplingConfig(steps=2, max_tokens=12), lower_case=True, plan=True, frame_size=SIDE, frames=2,
     max_frames=3, actions={"walking": Action(frames=3), "falling": Action(loops=False)},
-    see_prompt="what is this?",
+    see_prompt="what is this?", change_prompt="{look}, but {request}",
 )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def read(planning: Sancai, monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 continue
             for token in segment.ids:
                 names = {tok.user: "<user>", tok.assistant: "<assistant>", tok.think: "<think>"}
-                names |= {tok.end_think: "</think>", tok.visual: "<visual>", tok.bos: "", tok.eos: "<eos>"}
+                names |= {tok.end_think: "</think>", tok.visual: "<visual>", tok.bos: ""}
                 yield names[token] if token in names else tok.decode([token])
 
     def noting(documents: Sequence[Document]) -> object:
@@ -153,13 +153,13 @@ def test_a_picture_has_hard_edges_and_the_colours_of_its_look(planning: Sancai) 
 
 def test_an_edit_sees_changes_and_draws(planning: Sancai, read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     tok, picture = planning.engine.tokenizer, np.zeros((SIDE, SIDE, 4), np.uint8)
-    said = [*tok.encode("elf; red hair"), tok.end_think, *tok.encode("elf; white hair"), tok.end_think, tok.eos]
+    said = [*tok.encode("elf; red hair"), tok.eos, *tok.encode("elf; white hair"), tok.end_think, tok.eos]
     script(monkeypatch, planner_module, said)
     events = list(planning.generate(Request(kind="image", prompt="white hair please", pictures=[picture])))
     assert "".join(e.text for e in events if isinstance(e, ThinkingDelta)) == "elf; red hair\nelf; white hair"
     assert read == [
-        "<user><picture>what is this?<assistant><think>",
-        "<user>elf; red hair<assistant><think>elf; red hair</think><eos><user>white hair please<assistant><think>",
+        "<user><picture>what is this?<assistant></think>",
+        "<user>elf; red hair, but white hair please<assistant><think>",
         "<user><picture><assistant><think>elf; white hair</think><visual>1",
         "<user><picture><assistant><think></think><visual>1",
     ]
@@ -167,7 +167,7 @@ def test_an_edit_sees_changes_and_draws(planning: Sancai, read: list[str], monke
 
 def test_a_picture_comes_to_life_by_its_look(planning: Sancai, monkeypatch: pytest.MonkeyPatch) -> None:
     tok, picture = planning.engine.tokenizer, np.full((SIDE, SIDE, 3), 0.5)
-    said = [*tok.encode("elf"), tok.end_think, *tok.encode("elf; walking"), tok.end_think, tok.visual]
+    said = [*tok.encode("elf"), tok.eos, *tok.encode("elf; walking"), tok.end_think, tok.visual]
     script(monkeypatch, planner_module, said)
     clip = planning.video("walk", start=picture)
     assert (clip.look, clip.action, clip.loops, len(clip)) == ("elf; walking", "walking", True, 3)

@@ -107,8 +107,10 @@ class GenerationConfig:
     """Frames that are denoised together; None means what the model's config says."""
     actions: Mapping[str, Action] = field(default_factory=dict)
     """Action words and phrases that prompts and looks may hold, such as `walking`."""
-    see_prompt: str = "describe the character."
-    """Question about a picture whose thinking is the look that the model sees."""
+    see_prompt: str = "what is the look of this character?"
+    """Question about a picture that is answered by its look."""
+    change_prompt: str = "{look}\n{request}"
+    """Request to change a look as the words of a user ask."""
 
     def __post_init__(self) -> None:
         for name in ("frame_size", "frames", "max_frames", "block_frames"):
@@ -119,6 +121,8 @@ class GenerationConfig:
             raise ConfigError(f"think is {self.think!r}; expected true, false or `auto`")
         if self.effort not in (None, *get_args(Effort)):
             raise ConfigError(f"effort is {self.effort!r}; expected one of {', '.join(get_args(Effort))}")
+        if "{look}" not in self.change_prompt or "{request}" not in self.change_prompt:
+            raise ConfigError(f"change_prompt is {self.change_prompt!r}; it must hold {{look}} and {{request}}")
 
     def normalize_prompt(self, text: str) -> str:
         """Return a prompt as training wrote prompts: stripped, and in lower case where it knew no other."""

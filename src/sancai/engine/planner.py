@@ -12,7 +12,7 @@ from sancai.engine.request import Request
 from sancai.engine.runner import ModelRunner, text_tokens
 from sancai.engine.token_sampler import sample_token
 from sancai.sequence import Document
-from sancai.tokenizer import Part, Writer
+from sancai.tokenizer import Writer
 
 
 @dataclass
@@ -75,39 +75,38 @@ class Planner:
         self._grammar = LookGrammar.build(vocabulary, runner.tokenizer.encode)
 
     def plan(self, request: Request, counts: TokenCounts) -> Plan:
-        """Return the look of a request's prompt; where a picture comes with it, its look changed as the prompt asks.
-
-        The change is the second turn of a conversation whose first one is about the look that is seen.
-        """
+        """Return the look of a request's prompt, or of its picture changed as the prompt asks."""
         sampling = request.sampling or self.runner.generation.sampling
         generator = torch.Generator().manual_seed(request.seed)
         seen, words = None, self.runner.generation.normalize_prompt(request.prompt)
-        writer = Writer(self.runner.tokenizer)
         if request.pictures:
             seen = self.see(request.pictures, counts)
-            writer.user([seen.text]).assistant(think=seen.text).answer("")
-        writer.user([words])
-        chooses = self.runner.generation.think == "auto"
+            words = self.runner.generation.change_prompt.format(look=seen.text, request=words)
+        chooses, tokenizer = self.runner.generation.think == "auto", self.runner.tokenizer
+        writer = Writer(tokenizer).user([words])
         document = (writer.turn() if chooses else writer.assistant(opens_thinking=True)).finish()
         counts.prompt += text_tokens(document)
         text = Continuation(self.runner, document, sampling.look_temperature, generator)
         tokens: list[int] = []
         if not chooses or text.choose_thinking():
-            tokens = self._write_look(text, counts, may_be_empty=not chooses)
+            tokens = self._write_look(text, tokenizer.end_think, counts, may_be_empty=not chooses)
         answer = self._write_answer(text, sampling.max_tokens, counts)
         return Plan(self._parse(tokens) if tokens else None, seen, answer)
 
     def see(self, pictures: Sequence[np.ndarray], counts: TokenCounts) -> Look:
-        """Return the likeliest look of a picture (H, W, 4) uint8: what the model thinks when it is to describe it."""
-        asked: list[Part] = [*self.runner.picture_blocks(pictures), self.runner.generation.see_prompt]
-        document = Writer(self.runner.tokenizer).user(asked).assistant(opens_thinking=True).finish()
+        """Return the likeliest look of a picture (H, W, 4) uint8: the model's answer to the question for it."""
+        blocks = self.runner.picture_blocks(pictures)
+        writer = Writer(self.runner.tokenizer).user([*blocks, self.runner.generation.see_prompt]).assistant()
+        document = writer.finish()
         counts.prompt += text_tokens(document)
         text = Continuation(self.runner, document, temperature=0.0)
-        return self._parse(self._write_look(text, counts))
+        return self._parse(self._write_look(text, self.runner.tokenizer.eos, counts))
 
-    def _write_look(self, text: Continuation, counts: TokenCounts, *, may_be_empty: bool = False) -> list[int]:
+    def _write_look(
+        self, text: Continuation, end: int, counts: TokenCounts, *, may_be_empty: bool = False
+    ) -> list[int]:
         """Return the tokens of a look; an empty one, by which the model declines, only where it may be."""
-        tokens, end = list[int](), self.runner.tokenizer.end_think
+        tokens: list[int] = []
         while True:
             allowed = allowed_tokens(self._grammar, tokens, end)
             token = text.sample(allowed | {end} if may_be_empty and not tokens else allowed)

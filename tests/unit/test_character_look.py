@@ -10,6 +10,7 @@ import pytest
 from sancai.data.characters.library import Character, Library
 from sancai.data.characters.look import Look, Looks, LookVocabulary
 from sancai.data.characters.palette import vocabulary
+from sancai.data.characters.prepare import catalog
 from sancai.data.characters.split import draw_character
 from sancai.data.characters.synthetic import synthetic_library
 from sancai.errors import DataError
@@ -32,6 +33,22 @@ def test_every_phrase_stands_for_one_thing(looks: Looks) -> None:
     assert len(set(phrases)) == len(phrases)
     things = [*looks.bodies, *looks.eyes, *looks.items, *looks.actions, *looks.facings]
     assert len(phrases) == len(things) + len({skin for _, skin in looks.skins})
+
+
+def test_every_phrase_of_the_real_art_stands_for_one_thing() -> None:
+    empty = {name: np.zeros(0) for name in ("boxes", "offsets", "pixels", "palettes", "ramps")}
+    items = {key: {**item, "anims": {}, "colors": item["colors"] or {}} for key, item in catalog.ITEMS.items()}
+    species = {
+        key: {**spec, "anims": {"man": [], "woman": []}, "skins": {s: catalog.SKIN[s] for s in spec["skins"]}}
+        for key, spec in catalog.SPECIES.items()
+    }
+    info = {
+        "animations": catalog.ANIMATIONS, "directions": catalog.DIRECTIONS, "species": species, "items": items,
+        "sheets": [], "slots": catalog.SLOTS, "eye_words": catalog.EYE,
+    }  # fmt: skip
+    vocabulary = Looks(Library(info, empty)).vocabulary
+    assert sum(map(len, vocabulary.slots.values())) > 1000
+    assert "red pirate hat" in vocabulary.slots["hat"] and "lizardwoman" in vocabulary.slots["body"]
 
 
 def test_two_things_with_one_phrase_are_refused() -> None:

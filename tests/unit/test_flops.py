@@ -47,15 +47,12 @@ def flops(folder: pathlib.Path, model: ModelConfig, data: DatasetConfig, task: s
     return report["flops"], counter.get_total_flops()
 
 
-@pytest.mark.parametrize("task", ["letters", "ahead", "picture"])
-def test_a_wider_expert_costs_what_the_counter_says(tmp_path: pathlib.Path, task: str) -> None:
-    narrow, wide = (
-        flops(
-            tmp_path / str(width), dataclasses.replace(nano.model(), moe_intermediate_size=width), LettersConfig(), task
-        )
-        for width in (32, 96)
-    )
-    assert wide[0] - narrow[0] == pytest.approx(wide[1] - narrow[1], rel=1e-9)
+@pytest.mark.parametrize(("task", "off"), [("letters", 1e-9), ("ahead", 1e-9), ("picture", 0.05)])
+def test_a_wider_expert_costs_what_the_counter_says(tmp_path: pathlib.Path, task: str, off: float) -> None:
+    models = [dataclasses.replace(nano.model(), moe_intermediate_size=width) for width in (32, 96)]
+    narrow, wide = (flops(tmp_path / f"{n}", model, LettersConfig(), task) for n, model in enumerate(models))
+    # experts with few rows are computed in whole tiles, which only the counter counts
+    assert wide[0] - narrow[0] == pytest.approx(wide[1] - narrow[1], rel=off)
 
 
 def test_without_padding_the_count_is_near_what_is_computed(tmp_path: pathlib.Path) -> None:

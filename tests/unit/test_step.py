@@ -42,7 +42,7 @@ def same(first: Any, second: Any) -> bool:
 def test_a_gradient_that_is_not_finite_changes_nothing(run: Run, bad: float) -> None:
     run.trainer.step(0)
     before = facts(run)
-    hook = run.trainer.model.norm.weight.register_hook(lambda gradient: gradient * bad)
+    hook = run.trainer.model.visual.head.norm.weight.register_hook(lambda gradient: gradient * bad)
     with pytest.raises(CapacityError, match="not finite; nothing was changed"):
         run.trainer.step(1)
     hook.remove()

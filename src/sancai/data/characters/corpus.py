@@ -147,13 +147,15 @@ class Corpus:
         idea = self.prompter.ideas.draw(rng, "short", held_out=held_out)
         facts = self.prompter.teller.tell(rng, idea)
         look = self.prompter.looks.of(idea.who, idea.direction)
-        who = person(self.prompter.wording, idea.who, rng, idea.role.name if idea.role else None)
+        who = person(self.prompter.wording, idea.who, rng, idea.role.name if idea.role else None, facts.trait)
         question = as_typed(rng.choice(asked).format(short(rng, facts)), rng)
         return [user(question), assistant(write(who), str(look))]
 
     def _person(self, rng: random.Random, prompt: Prompt) -> Person:
         assert prompt.look is not None, "ordinary prompts have looks"
-        return person(self.prompter.wording, self.prompter.looks.character(prompt.look)[0], rng, prompt.role)
+        return person(
+            self.prompter.wording, self.prompter.looks.character(prompt.look)[0], rng, prompt.role, prompt.trait
+        )
 
 
 def texts(library: Library, rng: random.Random, count: int) -> list[str]:

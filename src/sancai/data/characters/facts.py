@@ -20,6 +20,8 @@ FACES = {"happy": "smiling|happy|cheerful|grinning", "sad": "sad|unhappy", "angr
          "shocked": "shocked|surprised"}  # fmt: skip
 CARRIED, WORN = (*HAS, "back"), tuple(slot for slot in WEARS if slot != "back")
 CLAD = {"skin": "skinned", "scales": "scaled", "fur": "furred"}
+TRAIT_SHARE = 0.12
+"""How often somebody is called brave or grumpy, which the look ignores and stories do not."""
 COLOR_SHARE = 0.85
 """How often a thing is told with its colour."""
 
@@ -39,6 +41,8 @@ class Facts:
     pronoun: str = "they"
     named: Named = field(default_factory=dict)
     answer: str = ""
+    trait: str | None = None
+    """An adjective that tells nothing about the look."""
 
     def things(self) -> list[str]:
         """Return what it has, wears, holds and lacks."""
@@ -55,7 +59,7 @@ class Teller:
         """Return phrases for everything that an idea tells."""
         facts = Facts("")
         left = set(idea.says)
-        before = self._before(rng, idea, left, facts.named)
+        before = self._before(rng, idea, left, facts)
         noun, named = self._noun(rng, idea)
         facts.noun = " ".join(filter(None, (*before, noun)))
         facts.named |= named
@@ -79,11 +83,13 @@ class Teller:
 
     # -- who ------------------------------------------------------------------------------------
 
-    def _before(self, rng: random.Random, idea: Idea, left: set[str], named: Named) -> list[str]:
+    def _before(self, rng: random.Random, idea: Idea, left: set[str], facts: Facts) -> list[str]:
         """Return adjectives; those that name an attribute take it from what is left to tell."""
-        who, items, words = idea.who, idea.who["items"], []
-        if rng.random() < 0.12:
-            words.append(rng.choice(IGNORED))
+        who, items, named = idea.who, idea.who["items"], facts.named
+        words: list[str] = []
+        if rng.random() < TRAIT_SHARE:
+            facts.trait = rng.choice(IGNORED)
+            words.append(facts.trait)
         face = items.get("face", [""])[0]
         if "face" in left and face in FACES and rng.random() < 0.5:
             left.discard("face")
@@ -145,7 +151,7 @@ class Teller:
         words = [name]
         if "species" in idea.says:
             adjective = self.wording.adjective(rng, who["species"])
-            if adjective[:3] not in name:
+            if adjective[:3] not in name and who["species"] not in name:
                 words.insert(0, adjective)
             named["species"] = (who["species"],)
         if name not in role.names or not names:

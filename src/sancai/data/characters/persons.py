@@ -121,8 +121,10 @@ class Person:
         return self.who["items"].get("weapon", [""])[0] in ARMED
 
 
-def person(wording: Wording, who: Character, rng: random.Random, role: str | None = None) -> Person:
-    """Return a person for a look; `role` is what it does, if that was told."""
+def person(
+    wording: Wording, who: Character, rng: random.Random, role: str | None = None, trait: str | None = None
+) -> Person:
+    """Return a person for a look; role and trait are drawn where they were not told."""
     he, him, his = PRONOUNS[who["build"]]
     if role is None:
         weapon = who["items"].get("weapon", [""])[0]
@@ -133,7 +135,7 @@ def person(wording: Wording, who: Character, rng: random.Random, role: str | Non
     worn = [s for s in ("cape", "hat", "top", "shoes", "gloves", "bottom") if s in items]
     slot = rng.choice(worn) if worn else None
     return Person(
-        who, name_of(who, rng), noun, rng.choice(TRAITS), rng.choice(PLACES), he, him, his,
+        who, name_of(who, rng), noun, trait or rng.choice(TRAITS), rng.choice(PLACES), he, him, his,
         _plain(wording, slot, items[slot]) if slot else None,
         _plain(wording, "weapon", items["weapon"]) if "weapon" in items else None,
     )  # fmt: skip

@@ -32,6 +32,7 @@ class Prompt:
     style: how it is written, one of STYLES, or which limit of the art it meets.
     named: attribute of `split.attributes` (or "eyes") → the values that the words allow, None for nothing.
     answer: what is said beside the picture, mostly nothing.
+    trait: an adjective that the look ignores, for stories and cards.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Prompt:
     named: Named
     role: str | None = None
     answer: str = ""
+    trait: str | None = None
 
     def turns(self) -> list[Turn]:
         """Return the conversation; the look is the thinking before the picture."""
@@ -75,4 +77,5 @@ class Prompter:
         facts = self.teller.tell(rng, idea)
         text = as_typed(write(rng, facts, idea.style), rng)
         look = self.looks.of(idea.who, idea.direction)
-        return Prompt(text, look, idea.style, facts.named, idea.role.name if idea.role else None, facts.answer)
+        role = idea.role.name if idea.role else None
+        return Prompt(text, look, idea.style, facts.named, role, facts.answer, facts.trait)

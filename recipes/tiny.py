@@ -17,7 +17,7 @@ KINDS = (*4 * ("wears",), *3 * ("count", "species"), *2 * ("action", "color"), "
 SAMPLES = (
     "man; fair skin; blue eyes; steel knight helmet; steel plate armor; steel armored boots; red cape; walking; "
     "facing left",
-    "elf woman; fair skin; green eyes; long red hair; green tunic; brown trousers; brown boots; standing; facing viewer",
+    "elf woman; fair skin; green eyes; long red hair; green tunic; brown trousers; brown boots; walking; facing right",
     "skeleton; walking; facing right",
     "an old wizard with a pointed hat",
 )

@@ -14,6 +14,15 @@ from sancai.train import LossConfig, OptimizerConfig, Share, TrainConfig
 KINDS = (*4 * ("wears",), *3 * ("count", "species"), *2 * ("action", "color"), "direction", "has")
 """What is asked about a picture: the hard ones most."""
 
+SAMPLES = (
+    "man; fair skin; blue eyes; steel knight helmet; steel plate armor; steel armored boots; red cape; walking; "
+    "facing left",
+    "elf woman; fair skin; green eyes; long red hair; green tunic; brown trousers; brown boots; walking; facing right",
+    "skeleton; walking; facing right",
+    "an old wizard with a pointed hat",
+)
+"""Looks, and words that the model plans by itself, of which sheets are drawn while it learns."""
+
 
 def model() -> ModelConfig:
     """Return the architecture."""
@@ -83,6 +92,8 @@ def pictures(pack: str = "packs/characters") -> TrainConfig:
         decay_share=0.25,
         ema=0.998,
         save_every=200,
+        sample_every=600,
+        sample_prompts=SAMPLES,
     )
 
 

@@ -163,7 +163,7 @@ def main(key: str) -> dict[str, Any]:
                 trained = train(here, device, dtype, folder)
                 made = generate(here, device, dtype, *load_model(folder / "model"))
                 report[dtype][place] = {"training": trained, "generation": made}
-    report |= {"composed": sorted(here.composed), "wide": sorted(here.fp32)}
+    report |= {"composed": sorted(here.composed), "wide": sorted(here.wide)}
     report["seconds"] = [time.perf_counter() - begun, time.process_time() - used]
     return report
 

@@ -75,7 +75,7 @@ def _run(name: str, arguments: list[str], debug: bool) -> int:
             traceback.print_exc()
         if BACKEND in str(error):
             sys.stderr.write(
-                f"error: {error}\na maker's package keeps torch from loading: sancai doctor tells what to do\n"
+                f"error: {error}\na vendor's package keeps torch from loading: sancai doctor tells what to do\n"
             )
             return FAILURE
         kind = type(error).__name__

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: under their name stands what was there before, or everything new."""
+"""Atomic file writes: a reader sees the old content or the new one, never a part of it."""
 
 import contextlib
 import errno
@@ -8,21 +8,21 @@ import secrets
 from collections.abc import Iterator
 
 NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
-"""What file systems answer that know no waiting."""
+"""errno values of file systems without fsync."""
 
 
 @contextlib.contextmanager
 def atomic_write(path: pathlib.Path, *, shared: bool = False) -> Iterator[pathlib.Path]:
-    """Yield a place beside `path` to write to; it takes the place of `path` if all goes well, and goes otherwise.
+    """Yield a temporary path next to `path`; rename it over `path` on success, delete it on error.
 
     Args:
-        shared: several processes may write the same file at once: each gets a place of its own.
+        shared: several processes may write the file at once, so each gets its own temporary path.
     """
     suffix = f".{secrets.token_hex(4)}.partial" if shared else ".partial"
     partial = path.with_name(path.name + suffix)
     try:
         yield partial
-        _settle(partial)
+        _fsync(partial)
         os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -30,8 +30,8 @@ def atomic_write(path: pathlib.Path, *, shared: bool = False) -> Iterator[pathli
         raise
 
 
-def _settle(path: pathlib.Path) -> None:
-    """Wait until a file's bytes are on the disk: a name must not stand for bytes that a power cut can still take."""
+def _fsync(path: pathlib.Path) -> None:
+    """Flush a file to the disk, so that a power failure after the rename cannot lose its content."""
     with path.open("rb+") as file:
         try:
             os.fsync(file.fileno())

@@ -115,7 +115,7 @@ def test_it_is_used_for_its_device_and_dtype_only(operator: Operator[..., Any], 
     assert fake.runs == runs
 
 
-def test_a_customthat_is_always_called_in_fp32_finds_its_kernel_whatever_layers_compute_in(
+def test_an_operator_always_called_in_fp32_gets_its_kernel_in_a_bf16_model(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "SELECTIONS", {})
@@ -324,7 +324,7 @@ def test_operators_have_distinct_names() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda r: r.name)
-def test_every_custompasses_its_own_cases_and_notices_a_mistake(
+def test_every_operator_passes_its_own_samples_and_notices_a_mistake(
     operator: Operator[..., Any], dtype: torch.dtype
 ) -> None:
     small = operator.samples(SampleTensors(CPU, dtype))
@@ -341,7 +341,7 @@ def test_every_custompasses_its_own_cases_and_notices_a_mistake(
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda r: r.name)
-def test_trying_a_customleaves_its_cases_as_they_are(operator: Operator[..., Any]) -> None:
+def test_verification_leaves_the_samples_unchanged(operator: Operator[..., Any]) -> None:
     small = operator.samples(SampleTensors(CPU, torch.float32))
     before = [t.clone() for c in small for t in c.arguments if isinstance(t, Tensor)]
     verify(operator.reference, operator.reference, small)

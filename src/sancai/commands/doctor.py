@@ -43,7 +43,7 @@ class DoctorOptions:
     compare: tuple[pathlib.Path, ...] = ()
     """Two reports of --accept: tell how the second differs."""
     audit: str | None = None
-    """A chip: tell whether its PyTorch has every operator that training and generation reach, by its maker's table."""
+    """A chip: tell whether its PyTorch has every operator that training and generation reach, by its vendor's table."""
     model: str | None = None
     """`tiny`, a model folder, or a released one: `v4-flash`, `v4-flash-base`, `v4-pro`, `v4-pro-base`."""
     chips: str | None = None

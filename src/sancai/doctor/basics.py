@@ -19,7 +19,7 @@ RANKS, RANK_SECONDS = 2, 300
 
 
 def devices(here: Platform) -> Iterator[Finding]:
-    """Name every device, why makers' packages do not work, and the one in use."""
+    """Name every device, why vendors' packages do not work, and the one in use."""
     for found in detect():
         told = f"{found.count} × {found.chip.title} ({found.name}): {found.reason}"
         yield Finding("devices", "good", told, facts={"chip": found.chip.key, "count": found.count})
@@ -40,7 +40,7 @@ def tensors(here: Platform) -> Iterator[Finding]:
     if good:
         yield Finding("tensors", "good", f"matrix products in {', '.join(good)} agree with the CPU")
     if bad:
-        yield Finding("tensors", "bad", f"wrong or missing: {'; '.join(bad)}", "update the maker's package and driver")
+        yield Finding("tensors", "bad", f"wrong or missing: {'; '.join(bad)}", "update the vendor's package and driver")
 
 
 def _product(device: torch.device, name: str) -> str | None:
@@ -101,7 +101,7 @@ def collectives(here: Platform) -> Iterator[Finding]:
         yield Finding(
             "collectives",
             "good",
-            f"{here.chip.collectives}: {RANKS} ranks exchange tensors in six ways and train as one",
+            f"{here.chip.collectives}: {RANKS} ranks exchange tensors and train with the losses of one",
         )
 
 

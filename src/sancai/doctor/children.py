@@ -30,7 +30,7 @@ class _Heard:
 def examine(checks: Sequence[str], device: str, seconds: float, hear: Hear = lambda finding: None) -> list[Finding]:
     """Run checks in a child process; a child that dies or hangs becomes a finding.
 
-    Where torch itself does not load because a maker's package cannot, the checks run again without such packages.
+    Where torch itself does not load because a vendor's package cannot, the checks run again without such packages.
 
     Args:
         checks: names of `probe.CHECKS`.
@@ -41,7 +41,7 @@ def examine(checks: Sequence[str], device: str, seconds: float, hear: Hear = lam
     found = _run(checks, device, seconds, hear, {})
     if found and found[-1].name == "torch" and found[-1].state == "bad" and os.environ.get(AUTOLOAD) != "0":
         note = Finding(
-            "autoload", "limited", "torch loads only without makers' packages",
+            "autoload", "limited", "torch loads only without vendors' packages",
             f"set {AUTOLOAD}=0 to use the CPU, or mend the package named above",
         )  # fmt: skip
 

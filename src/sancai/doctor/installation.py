@@ -16,7 +16,7 @@ LEAST_MEMORY, LEAST_DISK = 2 * 10**9, 10**9
 
 def installation_findings() -> list[Finding]:
     """Return everything that can be told before torch is loaded."""
-    return [_python(), _torch(), *_makers(), *_triton(), *_nodes(), *_visible(), _memory(), _disk()]
+    return [_python(), _torch(), *_vendors(), *_triton(), *_nodes(), *_visible(), _memory(), _disk()]
 
 
 def version(package: str) -> str | None:
@@ -39,8 +39,8 @@ def _torch() -> Finding:
     return Finding("torch", "good", found)
 
 
-def _makers() -> Iterator[Finding]:
-    """Compare each maker's package with torch: they belong together line by line."""
+def _vendors() -> Iterator[Finding]:
+    """Compare each vendor's package with torch: they belong together line by line."""
     torch = version("torch")
     for chip in chips().values():
         found = version(chip.distribution) if chip.distribution else None
@@ -66,7 +66,7 @@ def _triton() -> Iterator[Finding]:
 
 
 def _nodes() -> Iterator[Finding]:
-    """Look for device nodes, whether they may be opened, and whether the maker's package is there."""
+    """Look for device nodes, whether they may be opened, and whether the vendor's package is there."""
     for chip in chips().values():
         nodes = glob.glob(chip.device_nodes) if chip.device_nodes else []
         if not nodes:

@@ -28,15 +28,9 @@ def _exchange(device: torch.device, rank: int, world: int) -> None:
     mine = torch.arange(2 * world, device=device, dtype=torch.float32)[:, None] + 100 * rank
     every = [torch.arange(2 * world, dtype=torch.float32, device="cpu")[:, None] + 100 * r for r in range(world)]
     total = sum(every, torch.zeros_like(every[0]))
-    after, before = (rank + 1) % world, (rank - 1) % world
-    equal = [2] * world
     for name, got, wanted in (
         ("all_reduce", collectives.all_reduce(mine.clone()), total),
         ("all_gather", collectives.all_gather(mine), torch.cat(every)),
-        ("reduce_scatter", collectives.reduce_scatter(mine), total.chunk(world)[rank]),
-        ("all_to_all", collectives.all_to_all(mine, equal, equal), torch.cat([e.chunk(world)[rank] for e in every])),
-        ("broadcast", collectives.broadcast(mine.clone(), world - 1), every[-1]),
-        ("send_receive", collectives.send_receive(mine, after, before), every[before]),
     ):
         if not torch.equal(to_host(got), wanted):
             raise ArithmeticError(f"{name} gave wrong numbers on rank {rank}")

@@ -25,7 +25,7 @@ DYNAMIC = frozenset(
 PRECISE = frozenset(
     {"topk", "sort", "sort.stable", "cumsum", "gather", "_softmax", "_log_softmax", "logsumexp", "multinomial"}
 )
-"""Operators that makers document for fp32 only, or that routing needs exact: never in half precision."""
+"""Operators that vendors document for fp32 only, or that routing needs exact: never in half precision."""
 
 ARITHMETIC = frozenset(
     {

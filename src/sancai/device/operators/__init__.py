@@ -1,4 +1,4 @@
-"""Operators: those that each maker's PyTorch has, by its published table, and those that our code reaches.
+"""Operators: those that each vendor's PyTorch has, by its published table, and those that our code reaches.
 
 Tables are facts with their source and licence.  The lists of what training and generation reach are written by the
 stand-in of `tests/chips` (`make golden`), by kind of work and number format, name → count.
@@ -13,7 +13,7 @@ FOLDER = pathlib.Path(__file__).parent
 TABLES, REACHED = FOLDER / "tables", FOLDER / "reached"
 BASIC_OPERATORS = frozenset(
     {
-        # memory and copies: no table of a maker is complete here, and no device works without them
+        # memory and copies: no table of a vendor is complete here, and no device works without them
         "empty.memory_format", "empty_strided", "empty_like", "new_empty", "new_empty_strided", "_to_copy", "copy_",
         "clone",
         # views: nothing is computed

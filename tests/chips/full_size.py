@@ -19,9 +19,9 @@ import torch.nn.functional as F
 from fake_device import FakeDevice
 
 from sancai.estimate import Trace
+from sancai.estimate.cost_model import CostModel, ElementBytes, Workload
 from sancai.estimate.memory import copied_bytes
-from sancai.estimate.operator import totals, with_backward
-from sancai.estimate.work import Formats, Load, Work
+from sancai.estimate.op_cost import totals, with_backward
 from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig, moe, named_config
 from sancai.model.attention import Attention
 from sancai.ops.sinkhorn import sinkhorn
@@ -97,10 +97,10 @@ def counts(trace: Trace) -> dict[str, float]:
 def formulas(config: ModelConfig) -> dict[str, Any]:
     """Return the closed form of the same: for the forward pass, for both, and of the memory that tiles keep."""
     frame = SIDE * SIDE
-    load = Load(
+    load = Workload(
         text=sum(TEXT), committed=frame, noisy=FRAMES * frame, frame_tokens=frame, scored=sum(TEXT), with_mtp=True
     )
-    forward = Work(config, "plain", Formats(math=2, weights=4, experts=4)).forward(load)
+    forward = CostModel(config, "eager", ElementBytes(math=2, weights=4, experts=4)).forward(load)
     return {
         "forward": dataclasses.asdict(totals(forward)),
         "both": dataclasses.asdict(totals(with_backward(forward))),

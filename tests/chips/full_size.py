@@ -1,4 +1,4 @@
-"""Run one training pass of a released architecture, at real size, on a pretended `npu` that computes shapes only.
+"""Run one training pass of a released architecture, at real size, on a device `npu` that computes shapes only.
 
     python tests/chips/full_size.py v4-flash [layers]
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from fake_device import FakeDevice
+from shape_device import ShapeDevice
 
 from sancai.estimate import Trace
 from sancai.estimate.cost_model import CostModel, ElementBytes, Workload
@@ -112,7 +112,7 @@ def main(name: str, layers: int | None) -> dict[str, Any]:
     """Return everything that the test looks at."""
     started = time.monotonic()
     config = config_of(name, layers)
-    device, trace = FakeDevice(DEVICE), Trace(DEVICE)
+    device, trace = ShapeDevice(DEVICE), Trace(DEVICE)
     label(trace)
     with device, torch.device(DEVICE):
         model = Transformer(config)

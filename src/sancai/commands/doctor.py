@@ -131,9 +131,9 @@ def _audit(key: str) -> int:
     about = found.about
     print_result(f"table    {about['chip']}: {about['count']} operators ({about['date']}, torch {about['torch']})")
     print_result(f"source   {about['source']}")
-    as_on = "" if found.listed == key else f"as on {chips()[found.listed].title}: "
-    for work, (names, calls) in found.reached.items():
-        print_result(f"reaches  {as_on}{work}: {names} operators, {calls:,} calls in a small step")
+    as_on = "" if found.measured_on == key else f"as on {chips()[found.measured_on].title}: "
+    for workload, count in found.used.items():
+        print_result(f"uses     {as_on}{workload}: {count} operators")
     print_result(f"missing  {', '.join(found.missing) or 'none'}")
     return 2 if found.missing else 0
 

@@ -1,4 +1,4 @@
-"""What the stand-in knows of operators: which it refuses."""
+"""What the fake device knows of operators: which it refuses."""
 
 SAME = {"convolution": "convolution_overrideable", "convolution_backward": "convolution_backward_overrideable"}
 """Whole operators and the name under which a device outside PyTorch's tree supplies them."""

@@ -126,20 +126,20 @@ def _print_here(model: "ModelSpec", scenario: "Scenario", training: "Training") 
     from sancai.device.platform import get_platform
     from sancai.estimate import assumption_lines, cached_calibration, local_execution, local_lines, mode_of, speed_lines
 
-    here = get_platform()
-    memory = _memory_bytes(here)
+    platform = get_platform()
+    memory = _memory_bytes(platform)
     if memory and model.weight_bytes > memory * HEADROOM:
         print_result(f"fits     no: this machine has {memory / 1e9:,.1f} GB; what follows is as if it did")
-    calibration = cached_calibration(here)
-    runs = local_execution(model, calibration, mode_of(here), scenario)
+    calibration = cached_calibration(platform)
+    runs = local_execution(model, calibration, mode_of(platform), scenario)
     for line in (*local_lines(calibration), *speed_lines(model, runs, training, 1), *assumption_lines(model, runs)):
         print_result(line)
 
 
-def _memory_bytes(here: "Platform") -> int:
+def _memory_bytes(platform: "Platform") -> int:
     """Return the bytes of memory of the device, or of this machine; 0 if unknown."""
     from sancai.device.platform import device_memory
     from sancai.doctor.installation import host_memory
 
-    text = device_memory(here) or host_memory()
+    text = device_memory(platform) or host_memory()
     return text[1] if text else 0

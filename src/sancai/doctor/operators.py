@@ -15,12 +15,12 @@ from sancai.ops.verification import TOLERANCES, SampleTensors, verify
 MAX_SHOWN = 6
 
 
-def operators(here: Platform) -> Iterator[Finding]:
+def operators(platform: Platform) -> Iterator[Finding]:
     """Verify the reference of every operator on its sample inputs; name the samples that fail or differ."""
     problems, count = [], 0
-    for dtype in (getattr(torch, name) for name in here.chip.compute_dtypes):
+    for dtype in (getattr(torch, name) for name in platform.chip.compute_dtypes):
         for operator in OPERATORS if dtype in TOLERANCES else ():
-            for problem in _verify(operator, here.device, dtype):
+            for problem in _verify(operator, platform.device, dtype):
                 count += 1
                 if problem is not None:
                     problems.append(f"{operator.name} in {str(dtype).removeprefix('torch.')}: {problem}")

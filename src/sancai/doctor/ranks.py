@@ -1,4 +1,4 @@
-"""One of the ranks that `torchrun` starts for doctor: every collective, then training, against what they must give."""
+"""One rank of doctor's check of collectives: exchange tensors, then train, and compare with the expected values."""
 
 import pathlib
 import sys
@@ -8,16 +8,16 @@ import torch
 from sancai.device import collectives
 from sancai.device.platform import get_platform
 from sancai.device.transfer import to_host
-from sancai.doctor.training import TOLERANCE, curve, farthest
+from sancai.doctor.training import TOLERANCE, largest_error, loss_curve
 
 
 def main(key: str, folder: pathlib.Path) -> None:
-    """Exchange small tensors, then train together, and compare."""
-    here = get_platform(key)
-    rank, world = collectives.init_ranks(here)
+    """Run both checks; raises ArithmeticError where the values are wrong."""
+    platform = get_platform(key)
+    rank, world = collectives.init_ranks(platform)
     try:
-        _exchange(here.device, rank, world)
-        off, step = farthest(curve(key, folder))
+        _exchange(platform.device, rank, world)
+        off, step = largest_error(loss_curve(key, folder))
         if off > TOLERANCE:
             raise ArithmeticError(f"losses of {world} ranks are off by {off:.2%} at step {step}")
     finally:

@@ -50,7 +50,7 @@ class Subject:
         number = torch.finfo(platform.dtype).bits / 8
         self.work = CostModel(config, mode_of(platform), ElementBytes(math=number, weights=4, experts=4))
         self.model, self.platform, self.rates = model, platform, calibration.rates
-        self.cache = model(pack([[[self.text(CONTEXT)]]]), keep=True).cache
+        self.cache = model(pack([[[self.text(CONTEXT)]]]), use_cache=True).cache
 
     def text(self, count: int) -> Text:
         """Return random tokens."""
@@ -59,12 +59,12 @@ class Subject:
 
     def decode(self) -> None:
         """Read one token after a context, and score the next."""
-        output = self.model(pack([[[self.text(1)]]], self.cache.cursors), self.cache, keep=True)
+        output = self.model(pack([[[self.text(1)]]], self.cache.cursors), self.cache, use_cache=True)
         self.model.logits(output.hidden[:, -1])
 
     def prefill(self) -> None:
         """Read a prompt, and score what follows."""
-        self.model.logits(self.model(pack([[[self.text(PROMPT)]]]), keep=True).hidden[:, -1])
+        self.model.logits(self.model(pack([[[self.text(PROMPT)]]]), use_cache=True).hidden[:, -1])
 
     def denoise(self) -> None:
         """Run one denoising pass over a picture after a context."""

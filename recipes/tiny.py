@@ -1,17 +1,16 @@
-"""The shipped model: 64×64 game characters from words, animated, described; a little arithmetic.
+"""64×64 game characters: what people type → a look, the look → pixels, animated, described; a little talk and sums.
 
-sancai train recipes.tiny:pretrain --run runs/tiny
+    sancai train recipes.tiny:release --run runs/tiny
+
+Two stages: the text half learns by itself first, then a visual half is added and both learn together.
 """
 
-from sancai.model import ModelConfig, VisualConfig
-from sancai.train import LossConfig, OptimizerConfig, SampleConfig, Share, TrainConfig
+import dataclasses
 
-PROMPTS = (
-    "a knight in steel armour with a red cape, facing left",
-    "a female elf with long red hair in a green tunic, facing the viewer",
-    "a skeleton walking right",
-    "a male orc with green skin wearing a blue t-shirt and black trousers, facing away",
-)
+from sancai.data.characters import CharactersConfig
+from sancai.model import ModelConfig, VisualConfig
+from sancai.train import LossConfig, OptimizerConfig, Share, TrainConfig
+
 KINDS = (*4 * ("wears",), *3 * ("count", "species"), *2 * ("action", "color"), "direction", "has")
 """What is asked about a picture: the hard ones most."""
 
@@ -19,38 +18,75 @@ KINDS = (*4 * ("wears",), *3 * ("count", "species"), *2 * ("action", "color"), "
 def model() -> ModelConfig:
     """Return the architecture."""
     return ModelConfig(
-        vocab_size=1280, hidden_size=256, num_hidden_layers=6, compress_ratios=(0, 4, 16, 4, 16, 4, 0),
+        vocab_size=2048, hidden_size=256, num_hidden_layers=6, compress_ratios=(0, 4, 16, 4, 16, 4, 0),
         num_attention_heads=4, head_dim=128, qk_rope_head_dim=64, q_lora_rank=128, o_groups=2, o_lora_rank=128,
         sliding_window=128, index_n_heads=16, index_head_dim=64, index_topk=64, n_routed_experts=4,
         num_experts_per_tok=2, moe_intermediate_size=192, num_hash_layers=1, hc_mult=2, hc_sinkhorn_iters=8,
-        visual=VisualConfig(n_routed_experts=6, num_experts_per_tok=2, local_blocks=1, block_frames=8),
+        max_position_embeddings=2048,
+        visual=VisualConfig(n_routed_experts=6, num_experts_per_tok=2, local_blocks=1, block_frames=13),
     )  # fmt: skip
 
 
-def pretrain(pack: str = "packs/characters") -> TrainConfig:
-    """Train from nothing: pictures at every step, everything else in turn."""
+def data(pack: str = "packs/characters") -> CharactersConfig:
+    """Return the data set of both stages."""
+    return CharactersConfig(pack=pack, shift=4.0, image_copies=1, questions=6, kinds=KINDS)
+
+
+def words(pack: str = "packs/characters") -> TrainConfig:
+    """Train the text half from nothing: plans of looks most, then all that it says; rows of about 512 tokens."""
     return TrainConfig(
-        name="tiny-pretrain",
-        model=model(),
-        pack=pack,
+        name="words",
+        model=dataclasses.replace(model(), visual=None),
+        data=data(pack),
         mixture={
-            "image": Share(20),
-            "video": Share(3, 2, 1),
-            "look": Share(20, 2, 0),
-            "animate": Share(2, 4, 2),
-            "arithmetic": Share(8, 8, 4),
-            "edit": Share(6, 8, 6),
-            "talk": Share(4, 16, 4),
+            "plan": Share(8, tokens=512),
+            "arithmetic": Share(4, 2, 0, tokens=512),
+            "story": Share(2, 4, 1, tokens=512),
+            "card": Share(2, 4, 3, tokens=512),
+            "unknown": Share(2, 4, 1, tokens=512),
+            "dialogue": Share(2, 4, 3, tokens=512),
         },
-        samples=SampleConfig(image_copies=1, questions=6, kinds=KINDS, direct_share=0.0),
         optimizer=OptimizerConfig(lr=1e-2, adamw_lr=6e-3),
-        loss=LossConfig(shift=4.0, bias_step=0.01, balance=3e-3),
+        loss=LossConfig(bias_step=0.01, balance=3e-3),
+        steps=4000,
+        warmup_steps=30,
+        ema=0.998,
+        save_every=200,
+        compile=True,
+    )
+
+
+def pictures(pack: str = "packs/characters") -> TrainConfig:
+    """Add the visual half: pictures at every step, film, edits and questions in turn, text so that it stays."""
+    return TrainConfig(
+        name="pictures",
+        model=model(),
+        data=data(pack),
+        mixture={
+            "image": Share(10, tokens=400),
+            "video": Share(2, 2, 1, tokens=1024),
+            "describe": Share(10, 4, 0, tokens=256),
+            "vqa": Share(10, 4, 2, tokens=256),
+            "animate": Share(2, 4, 2, tokens=1024),
+            "edit": Share(6, 8, 6),
+            "plan": Share(2, 4, 1, tokens=512),
+            "arithmetic": Share(2, 8, 3, tokens=512),
+            "story": Share(1, 16, 7, tokens=512),
+            "card": Share(1, 16, 15, tokens=512),
+            "unknown": Share(1, 16, 5, tokens=512),
+            "dialogue": Share(1, 16, 13, tokens=512),
+        },
+        optimizer=OptimizerConfig(lr=1e-2, adamw_lr=6e-3),
+        loss=LossConfig(bias_step=0.01, balance=3e-3),
         steps=15000,
         warmup_steps=30,
         decay_share=0.5726,
         ema=0.998,
         save_every=200,
-        sample_every=600,
-        sample_prompts=PROMPTS,
         compile=True,
     )
+
+
+def release(pack: str = "packs/characters") -> tuple[TrainConfig, ...]:
+    """Return both stages."""
+    return words(pack), pictures(pack)

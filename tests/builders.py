@@ -95,7 +95,7 @@ class Session:
     def step(self, rows: Sequence[Sequence[Segment]], *, keep: bool = True) -> Output:
         """Read one document part a row; without `keep` the cache stays as it is."""
         packed = pack([[row] for row in rows], self.cache.cursors if self.cache else None)
-        out = self.model(packed, self.cache, keep=keep)
+        out = self.model(packed, self.cache, use_cache=keep)
         if keep:
             self.cache = out.cache
         return out

@@ -4,7 +4,8 @@ import importlib
 import sys
 import traceback
 
-from sancai.errors import CapacityError, SancaiError
+from sancai.errors import CapacityError, DeclinedError, SancaiError
+from sancai.files import is_disk_full
 
 COMMANDS = {
     "image": "draw a game character from words",
@@ -19,11 +20,14 @@ COMMANDS = {
 }
 BACKEND = "Failed to load the backend extension"
 """Torch's message when a backend package that it loads automatically fails."""
-OK, FAILURE, USAGE, OUT_OF_CAPACITY, INTERRUPTED = 0, 1, 2, 4, 130
+OK, FAILURE, USAGE, DECLINED, OUT_OF_CAPACITY, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return the exit code (0 ok, 1 failure, 2 usage, 4 out of memory or disk, 130 interrupted)."""
+    """Run one command; return the exit code.
+
+    0 ok, 1 failure, 2 usage, 3 declined by the model, 4 out of memory or disk, 130 interrupted.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     if debug:
@@ -65,6 +69,9 @@ def _run(name: str, arguments: list[str], debug: bool) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return INTERRUPTED
+    except DeclinedError as error:
+        sys.stderr.write(f"nothing was drawn; the model answers: {error}\n")
+        return DECLINED
     except SancaiError as error:
         if debug:
             traceback.print_exc()
@@ -73,6 +80,9 @@ def _run(name: str, arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if is_disk_full(error):
+            sys.stderr.write(f"error: the disk is full ({error}); free some space and run the same command again\n")
+            return OUT_OF_CAPACITY
         if BACKEND in str(error):
             sys.stderr.write(f"error: {error}\na vendor's package keeps torch from loading: run `sancai doctor`\n")
             return FAILURE

@@ -22,7 +22,7 @@ from sancai.estimate import Trace
 from sancai.estimate.cost_model import CostModel, ElementBytes, Workload
 from sancai.estimate.memory import copied_bytes
 from sancai.estimate.op_cost import totals, with_backward
-from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig, moe, named_config
+from sancai.model import AuxiliaryLosses, ModelConfig, Transformer, VisualConfig, moe, named_config
 from sancai.model.attention import Attention
 from sancai.ops.sinkhorn import sinkhorn
 from sancai.sequence import Block, PackedSequence, Text, pack
@@ -32,7 +32,7 @@ SIDE, FRAMES = 16, 4
 TEXT = (2048, 1024)
 PARTS: tuple[tuple[Any, str, str], ...] = (
     (moe.Gate, "forward", "route"), (moe.Experts, "forward", "experts"), (Attention, "project", "project"),
-    (Attention, "read", "attend"),
+    (Attention, "attend", "attend"),
 )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def within(trace: Trace, function: Any, part: str) -> Any:
 
 def loss_of(model: Transformer, packed: PackedSequence) -> torch.Tensor:
     """Return a loss that reaches every part that learns."""
-    aux = Auxiliary()
+    aux = AuxiliaryLosses()
     out = model(packed, aux=aux, wants_mtp=True)
     shapes = (out.hidden.shape, out.mtp_hidden.shape, out.prediction.shape)
     text, noisy, dim = sum(TEXT), FRAMES * SIDE * SIDE, model.config.hidden_size

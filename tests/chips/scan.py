@@ -49,7 +49,7 @@ TABLES = {"layout.ropes", "self.layout.ropes"}
 
 HOST = {
     ("model/cache.py", "_columns", 5): "metadata of the cache stays on the host",
-    ("model/layout.py", "_equal_copies", 5): "metadata of a pack stays on the host",
+    ("model/metadata.py", "_equal_copies", 5): "metadata of a pack stays on the host",
     ("train/loss.py", "cross_entropy", 5): "`learn` stays on the host",
     ("sequence/window.py", "find_windows", 4): "metadata of a pack stays on the host",
     ("flow/solver.py", "timesteps", 4): "a list of numbers from the settings",

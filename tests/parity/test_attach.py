@@ -24,7 +24,7 @@ def answer(model: Transformer, segments: list[Segment]) -> list[torch.Tensor]:
     """Return the logits of each text segment, prefilled one segment at a time."""
     cache, out = Cache.empty(model.config, 1), []
     for segment in segments:
-        output = model(pack([[[segment]]], cache.cursors), cache, keep=True)
+        output = model(pack([[[segment]]], cache.cursors), cache, use_cache=True)
         assert output.cache is not None
         cache = output.cache
         if output.hidden is not None:

@@ -114,7 +114,7 @@ def test_a_text_request_never_enters_the_visual_half(rng: np.random.Generator) -
     entered = []
     for name, module in model.visual.named_modules():
         module.register_forward_hook(lambda *_, name=name: entered.append(name))
-    model(pack_ids(torch.arange(20)[None]), keep=True)
+    model(pack_ids(torch.arange(20)[None]), use_cache=True)
     assert entered == []
     model(pack([[[Text(ids=[1, 2]), noisy(rng)]]]))
     assert entered, "the hooks would have seen a visual branch"

@@ -87,9 +87,9 @@ def test_every_axis_turns_some_pair_and_only_its_own() -> None:
 @torch.no_grad()
 def test_replacing_noise_leaves_the_committed_stream_bitwise(single: Transformer, rng: np.random.Generator) -> None:
     document = story(rng)
-    before = single(pack([[document]]), keep=True)
+    before = single(pack([[document]]), use_cache=True)
     other = [replaced(s, rng) if isinstance(s, Block) and not s.committed else s for s in document]
-    after = single(pack([[other]]), keep=True)
+    after = single(pack([[other]]), use_cache=True)
     assert torch.equal(before.hidden, after.hidden)
     pairs = zip(cache_tensors(before.cache), cache_tensors(after.cache), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
@@ -362,11 +362,11 @@ def test_a_commit_adds_exactly_its_entries(
         if ratio:
             old, new = before.layers[number], session.cache.layers[number]
             added = -(-tokens // ratio)
-            assert new.entries.shape[1] == old.entries.shape[1] + added
-            assert torch.equal(new.entries[:, :-added], old.entries)
+            assert new.entries.values.shape[1] == old.entries.values.shape[1] + added
+            assert torch.equal(new.entries.values[:, :-added], old.entries.values)
             if ratio == 4:
-                assert new.index_keys.shape[1] == old.index_keys.shape[1] + added
-                assert torch.equal(new.index_keys[:, :-added], old.index_keys)
+                assert new.index_keys.values.shape[1] == old.index_keys.values.shape[1] + added
+                assert torch.equal(new.index_keys.values[:, :-added], old.index_keys.values)
 
 
 @torch.no_grad()

@@ -84,7 +84,7 @@ def test_ratios_are_the_distinct_compressed_ones() -> None:
     assert small_config().ratios == (4, 8)
 
 
-def test_reach_without_a_visual_half_is_the_window_alone() -> None:
-    assert small_config(visual=None).reach == type(small_config().reach)(sliding_window=8)
-    reach = small_config(visual=visual_config(local_blocks=3, anchor_blocks=2)).reach
-    assert (reach.local_blocks, reach.anchor_blocks) == (3, 2)
+def test_without_a_visual_half_only_the_window_is_visible() -> None:
+    assert small_config(visual=None).visibility == type(small_config().visibility)(sliding_window=8)
+    visibility = small_config(visual=visual_config(local_blocks=3, anchor_blocks=2)).visibility
+    assert (visibility.local_blocks, visibility.anchor_blocks) == (3, 2)

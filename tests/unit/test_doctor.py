@@ -94,7 +94,8 @@ def program(monkeypatch, tmp_path):
 
 def test_findings_come_one_by_one(program):
     program(
-        "print('noise')\nprint('{broken')\nprint(json.dumps({'finding': {'name': 'a', 'state': 'good', 'message': 'b'}}))"
+        "print('noise')\nprint('{broken')\n"
+        "print(json.dumps({'finding': {'name': 'a', 'state': 'good', 'message': 'b'}}))"
     )
     heard = []
     assert doctor.examine(["x"], "cpu", 20, heard.append) == heard == [Finding("a", "good", "b")]

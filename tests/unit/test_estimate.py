@@ -57,7 +57,7 @@ def traced(rng: np.random.Generator) -> dict[str, tuple[Trace, Workload]]:
     config = small_config(index_topk=64)
     model = random_model(config).requires_grad_(False)
     with torch.no_grad():
-        cache = model(pack([[[text(rng, 32)]]]), keep=True).cache
+        cache = model(pack([[[text(rng, 32)]]]), use_cache=True).cache
         passes = {
             "decode": (pack([[[text(rng, 1)]]], cache.cursors), cache, Workload(text=1, context=32, scored=1)),
             "prefill": (pack([[[text(rng, 32)]]]), None, Workload(text=32, scored=32)),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from builders import largest, pack_ids, random_model, small_config
-from sancai.model import Auxiliary
+from sancai.model import AuxiliaryLosses
 from sancai.model.moe import Expert, Experts, Gate, MoE
 from sancai.ops.swiglu import swiglu
 from sancai.sequence import Text, pack
@@ -17,7 +17,7 @@ LIMIT = 0.7
 
 def random_gate(vocab: int | None = None) -> Gate:
     gate = Gate(8, 5, 2, 1.5, vocab).double()
-    gate.reset(1.0, 3)
+    gate.reset_parameters(1.0, 3)
     if vocab is None:
         gate.bias.copy_(torch.tensor([2.0, 0.0, -3.0, 0.5, 0.1]))
     return gate
@@ -147,14 +147,14 @@ def test_padding_is_not_counted() -> None:
     moe = random_moe()
     x = torch.randn(2, 6, 8, dtype=torch.float64)
     real = torch.tensor([[True] * 6, [True] * 2 + [False] * 4])
-    aux = Auxiliary()
+    aux = AuxiliaryLosses()
     moe(x, x, None, real, aux)
     chosen, _, _ = moe.gate(x.flatten(0, 1), None)
     kept = chosen[real.flatten()].flatten()
     assert aux.loads["text.0"].tolist() == torch.bincount(kept, minlength=5).tolist()
     other = x.clone()
     other[1, 2:] = 100.0
-    again = Auxiliary()
+    again = AuxiliaryLosses()
     moe(other, other, None, real, again)
     assert torch.equal(aux.loads["text.0"], again.loads["text.0"])
     assert torch.equal(aux.balance[0], again.balance[0])
@@ -165,7 +165,7 @@ def test_the_balance_loss_follows_its_formula() -> None:
     x = torch.randn(2, 6, 8, dtype=torch.float64)
     lengths = (6, 4)
     real = torch.tensor([[t < n for t in range(6)] for n in lengths])
-    aux = Auxiliary()
+    aux = AuxiliaryLosses()
     moe(x, x, None, real, aux)
     total = 0.0
     for row, length in enumerate(lengths):
@@ -181,7 +181,7 @@ def test_a_perfectly_even_router_has_a_balance_loss_of_one() -> None:
     moe = random_moe()
     with torch.no_grad():
         moe.gate.weight.zero_()
-    aux = Auxiliary()
+    aux = AuxiliaryLosses()
     x = torch.randn(1, 6, 8, dtype=torch.float64)
     moe(x, x, None, torch.ones(1, 6, dtype=torch.bool), aux)
     assert float(aux.balance[0].detach()) == pytest.approx(1.0)
@@ -189,7 +189,7 @@ def test_a_perfectly_even_router_has_a_balance_loss_of_one() -> None:
 
 def test_statistics_of_a_pass_cover_every_layer_and_real_tokens_only() -> None:
     model = random_model(small_config(visual=None))
-    aux = Auxiliary()
+    aux = AuxiliaryLosses()
     rows = [Text(ids=[1, 2, 3, 4, 5]), Text(ids=[6, 7])]
     model(pack([[[row]] for row in rows], text_multiple=8), aux=aux)
     assert set(aux.loads) == {f"text.{n}" for n in range(4)} and len(aux.balance) == 4
@@ -199,4 +199,6 @@ def test_statistics_of_a_pass_cover_every_layer_and_real_tokens_only() -> None:
 def test_statistics_do_not_change_the_outcome() -> None:
     model = random_model(small_config(visual=None))
     ids = torch.arange(12)[None]
-    assert torch.equal(model(pack_ids(ids)).hidden, model(pack_ids(ids), aux=Auxiliary(wants_indexer=True)).hidden)
+    assert torch.equal(
+        model(pack_ids(ids)).hidden, model(pack_ids(ids), aux=AuxiliaryLosses(wants_indexer=True)).hidden
+    )

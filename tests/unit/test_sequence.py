@@ -16,10 +16,10 @@ from sancai.sequence import (
     Block,
     Cursor,
     PackedSequence,
-    Reach,
     Segment,
     Text,
     TokenMeta,
+    VisibilityConfig,
     find_windows,
     morton_order,
     pack,
@@ -76,17 +76,17 @@ def test_the_facts_of_a_written_out_document(rng: np.random.Generator) -> None:
     packed = pack([[document]])
     t, v = packed.text, packed.visual
     assert t.index[0].tolist() == [0, 1, 2, 12, 13, 32]
-    assert t.limit[0].tolist() == [1, 2, 3, 13, 14, 33]
+    assert t.causal_limit[0].tolist() == [1, 2, 3, 13, 14, 33]
     assert t.segment[0].tolist() == [0, 0, 0, 2, 2, 4]
     assert t.offset[0].tolist() == [0, 1, 2, 0, 1, 0]
     assert t.position[0, :, 0].tolist() == [0, 1, 2, 4, 5, 8]
-    assert bool((t.position == t.position[..., :1]).all()) and bool((t.copy == 0).all())
+    assert bool((t.position == t.position[..., :1]).all()) and bool((t.copy_id == 0).all())
     assert packed.num_committed == 27 and packed.frame == (3, 3)
     assert v.index[0].tolist() == [*range(3, 12), *range(14, 32)] + [NEVER] * 9
-    assert v.limit[0].tolist() == [3] * 9 + [14] * 18 + [3] * 9
+    assert v.causal_limit[0].tolist() == [3] * 9 + [14] * 18 + [3] * 9
     assert v.segment[0].tolist() == [1] * 9 + [3] * 18 + [1] * 9
     assert v.block[0].tolist() == [1] * 9 + [2] * 18 + [1] * 9
-    assert v.copy[0].tolist() == [2] * 9 + [3] * 18 + [1] * 9
+    assert v.copy_id[0].tolist() == [2] * 9 + [3] * 18 + [1] * 9
     assert packed.sigma[0].tolist() == [0.0] * 27 + [np.float32(0.6)] * 9
 
 
@@ -127,7 +127,7 @@ def test_learning_marks_stay_beside_their_tokens(rng: np.random.Generator) -> No
 def test_neighbouring_text_parts_are_one_run(rng: np.random.Generator) -> None:
     whole = text(rng, 9)
     cut = pack([[[Text(ids=whole.ids[:4]), Text(ids=[]), Text(ids=whole.ids[4:])]]])
-    for name in ("document", "segment", "offset", "index", "limit", "position"):
+    for name in ("document", "segment", "offset", "index", "causal_limit", "position"):
         assert torch.equal(getattr(cut.text, name), getattr(pack([[[whole]]]).text, name))
 
 
@@ -137,7 +137,7 @@ def test_documents_of_a_row_start_anew_and_copies_stay_unique(rng: np.random.Gen
     assert packed.text.document[0].tolist() == [0] * 3 + [1] * 3
     assert packed.text.index[0].tolist() == [0, 1, 2] * 2
     assert packed.text.position[0, :, 0].tolist() == [0, 1, 2] * 2
-    assert packed.visual.copy[0].unique().tolist() == [1, 2, 3, 4]
+    assert packed.visual.copy_id[0].unique().tolist() == [1, 2, 3, 4]
 
 
 @given(SEEDS)
@@ -163,7 +163,7 @@ def test_cursors_continue_a_document_as_if_it_were_packed_at_once(seed: int) -> 
         meta = getattr(whole, name)
         if meta is not None and parts:
             joined = TokenMeta.cat(parts)
-            for fact in ("document", "segment", "offset", "index", "limit", "copy", "block", "position"):
+            for fact in ("document", "segment", "offset", "index", "causal_limit", "copy_id", "block", "position"):
                 assert torch.equal(getattr(joined, fact), getattr(meta, fact)), (name, fact)
 
 
@@ -186,19 +186,19 @@ def test_a_time_is_needed_for_every_frame(rng: np.random.Generator) -> None:
 # --- visibility --------------------
 
 
-def may_read(query: dict[str, int], key: dict[str, int], reach: Reach) -> bool:
+def may_read(query: dict[str, int], key: dict[str, int], visibility: VisibilityConfig) -> bool:
     """The rule of visibility.py for one query and one key."""
     if query["document"] != key["document"] or key["document"] == PADDING:
         return False
-    if query["copy"] and query["copy"] == key["copy"]:
+    if query["copy_id"] and query["copy_id"] == key["copy_id"]:
         return True
-    if key["index"] == NEVER or key["index"] >= query["limit"]:
+    if key["index"] == NEVER or key["index"] >= query["causal_limit"]:
         return False
-    if key["index"] >= query["limit"] - reach.sliding_window:
+    if key["index"] >= query["causal_limit"] - visibility.sliding_window:
         return True
     if not query["block"] or not key["block"] or key["block"] >= query["block"]:
         return False
-    return query["block"] - key["block"] <= reach.local_blocks or key["block"] <= reach.anchor_blocks
+    return query["block"] - key["block"] <= visibility.local_blocks or key["block"] <= visibility.anchor_blocks
 
 
 def facts(meta: object, names: tuple[str, ...]) -> list[list[dict[str, int]]]:
@@ -213,11 +213,11 @@ def test_raw_reading_follows_the_written_rule(seed: int, window: int, local: int
     rng = np.random.default_rng(seed)
     packed = pack([[random_document(rng) for _ in range(int(rng.integers(1, 3)))] for _ in range(2)])
     tokens = tokens_of(packed)
-    reach = Reach(sliding_window=window, local_blocks=local, anchor_blocks=anchor)
-    seen = sees_tokens(tokens, tokens, reach)
-    rows = facts(tokens, ("document", "index", "limit", "copy", "block"))
+    visibility = VisibilityConfig(sliding_window=window, local_blocks=local, anchor_blocks=anchor)
+    seen = sees_tokens(tokens, tokens, visibility)
+    rows = facts(tokens, ("document", "index", "causal_limit", "copy_id", "block"))
     for b, row in enumerate(rows):
-        expected = [[may_read(q, k, reach) for k in row] for q in row]
+        expected = [[may_read(q, k, visibility) for k in row] for q in row]
         assert seen[b].tolist() == expected
 
 
@@ -232,13 +232,13 @@ def test_compressed_reading_follows_the_written_rule(seed: int, ratio: int) -> N
             continue
         entries = find_windows(source, ratio, 0, at_mean=at_mean).entries
         seen = sees_entries(tokens, entries)
-        queries = facts(tokens, ("document", "segment", "limit"))
+        queries = facts(tokens, ("document", "segment", "causal_limit"))
         keys = facts(entries, ("document", "segment", "last", "complete"))
         for b in range(2):
             expected = [
                 [
                     q["document"] == e["document"] != PADDING
-                    and e["last"] < q["limit"]
+                    and e["last"] < q["causal_limit"]
                     and (e["segment"] < q["segment"] or (e["segment"] == q["segment"] and bool(e["complete"])))
                     for e in keys[b]
                 ]

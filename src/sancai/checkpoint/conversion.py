@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sancai.checkpoint.config_file import official_config
-from sancai.checkpoint.layout import FP32_PARAMETERS, TensorSpec, official_layout
+from sancai.checkpoint.layout import TensorSpec, fp32_names, official_layout
 from sancai.checkpoint.names import scale_name, to_official
 from sancai.checkpoint.official import CONFIG, OfficialWeights, read_config
 from sancai.checkpoint.shards import (
@@ -55,7 +55,7 @@ def save_official(
         return named[name], named.get(scale_name(name)) if name.endswith(".weight") else None
 
     with _writing(folder):
-        specs = (*_weight_specs(config, weight_format), *_visual_specs(named))
+        specs = (*_weight_specs(config, weight_format), *_visual_specs(config, named))
         index = write_shards(folder, (_entry(spec, weight_format, fetch) for spec in specs), None, shard_bytes)
         write_config(folder, config, weight_format, include_visual=include_visual)
         write_index(folder, index)
@@ -81,7 +81,7 @@ def convert(
         weights = OfficialWeights(shards, wanted)
         target.mkdir(parents=True, exist_ok=True)
         (target / SINGLE).unlink(missing_ok=True)
-        specs = (*_weight_specs(kept, weight_format), *(_visual_specs(wanted) if include_visual else ()))
+        specs = (*_weight_specs(kept, weight_format), *(_visual_specs(kept, wanted) if include_visual else ()))
         entries = (_entry(spec, weight_format, weights.fetch) for spec in specs)
         origin = f"{shards.fingerprint} {weight_format}{' whole' if include_visual else ''}"
         index = write_shards(target, entries, origin, shard_bytes, on_progress)
@@ -101,7 +101,7 @@ def converted_bytes(source: pathlib.Path, weight_format: WeightFormat, *, includ
         return text
     with torch.device("meta"):
         named = Transformer(config, seed=None).state_dict()
-    return text + sum(spec.num_bytes for spec in _visual_specs(named))
+    return text + sum(spec.num_bytes for spec in _visual_specs(config, named))
 
 
 def stored_bytes(config: ModelConfig, weight_format: WeightFormat) -> int:
@@ -142,12 +142,12 @@ def _weight_specs(config: ModelConfig, weight_format: WeightFormat) -> Iterator[
     return (spec for spec in layout if spec.element != "F8_E8M0")
 
 
-def _visual_specs(named: Mapping[str, Tensor]) -> Iterator[TensorSpec]:
+def _visual_specs(config: ModelConfig, named: Mapping[str, Tensor]) -> Iterator[TensorSpec]:
     """Yield the layout of the visual half: bf16, with small tensors in fp32."""
+    fp32 = fp32_names(config)
     for name, tensor in named.items():
         if name.startswith("visual."):
-            is_fp32 = any(word in name for word in FP32_PARAMETERS)
-            yield TensorSpec(name, "F32" if is_fp32 else "BF16", tuple(tensor.shape))
+            yield TensorSpec(name, "F32" if name in fp32 else "BF16", tuple(tensor.shape))
 
 
 def _entry(spec: TensorSpec, weight_format: WeightFormat, fetch: Fetch) -> Entry:

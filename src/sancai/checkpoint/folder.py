@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from sancai.checkpoint.layout import FP32_PARAMETERS
+from sancai.checkpoint.layout import fp32_names
 from sancai.checkpoint.names import from_official, scale_name, to_official
 from sancai.checkpoint.official import CONFIG, mismatch_error, read_config
 from sancai.errors import CheckpointError
@@ -32,7 +32,9 @@ def save_model(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
     tokenizer.save(folder / TOKENIZER)
-    stored = {n: _stored(n, t, dtype) for n, t in _dequantised(to_official(weights)).items()}
+    fp32 = fp32_names(config)
+    official = _dequantised(to_official(weights))
+    stored = {n: _stored(t, torch.float32 if n in fp32 else dtype) for n, t in official.items()}
     with atomic_write(folder / WEIGHTS) as partial:
         save_file(stored, partial, metadata={"format": "pt"})
         partial.chmod(0o644)
@@ -45,9 +47,8 @@ def _dequantised(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {n: unpack(t, named[scales[n]], torch.float32) if n in scales else t for n, t in rest.items()}
 
 
-def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    is_kept = not tensor.is_floating_point() or any(word in name for word in FP32_PARAMETERS)
-    return tensor.detach().to("cpu", tensor.dtype if is_kept else dtype).contiguous().clone()
+def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous().clone()
 
 
 def load_model(folder: pathlib.Path) -> tuple[Transformer, Tokenizer]:

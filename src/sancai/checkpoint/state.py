@@ -17,8 +17,8 @@ def save_state(folder: pathlib.Path, step: int, state: dict[str, Any]) -> pathli
     """Write the state after `step` steps; delete all but the newest two."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"state-{step:07d}.pt"
-    with atomic_write(path) as partial:
-        torch.save(state, partial)
+    with atomic_write(path) as partial, partial.open("wb") as file:  # torch hides a full disk if it opens the file
+        torch.save(state, file)
     for old in sorted(folder.glob(PATTERN))[:-MAX_KEPT]:
         old.unlink()
     return path
@@ -28,6 +28,11 @@ def newest_state(folder: pathlib.Path) -> pathlib.Path | None:
     """Return the path of the newest state, None if there is none."""
     found = sorted(folder.glob(PATTERN))
     return found[-1] if found else None
+
+
+def state_step(path: pathlib.Path) -> int:
+    """Return the step of a state, from its name."""
+    return int(path.stem.removeprefix("state-"))
 
 
 def load_state(path: pathlib.Path) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+from sancai.data.characters import CharactersConfig
 from sancai.device.platform import Platform
 from sancai.doctor.finding import Finding, finite
 from sancai.model import ModelConfig, VisualConfig
-from sancai.train import LossConfig, OptimizerConfig, SampleConfig, Share, TrainConfig, start
+from sancai.train import LossConfig, OptimizerConfig, Share, TrainConfig, start
 
 EXPECTED = pathlib.Path(__file__).parent / "expected.json"
 TOLERANCE = 0.02
@@ -40,7 +41,7 @@ def loss_curve(device: str, folder: pathlib.Path) -> list[float]:
     losses = []
     run = start(settings(device), folder)
     for number in range(STEPS):
-        report = run.stepper.step(number)
+        report = run.trainer.step(number)
         losses.append(float(f"{report['loss/flow'] + report.get('loss/text', 0.0):.6g}"))
     return losses
 
@@ -57,5 +58,5 @@ def settings(device: str) -> TrainConfig:
     return TrainConfig(
         name="doctor", model=model, device=device, dtype="float32", steps=STEPS, warmup_steps=5,
         mixture={"image": Share(4), "arithmetic": Share(2, 2, 0), "video": Share(2, 4, 3)},
-        samples=SampleConfig(image_copies=1), optimizer=OptimizerConfig(lr=4e-3, adamw_lr=3e-3), loss=LossConfig(),
+        data=CharactersConfig(image_copies=1), optimizer=OptimizerConfig(lr=4e-3, adamw_lr=3e-3), loss=LossConfig(),
     )  # fmt: skip

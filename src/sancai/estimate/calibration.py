@@ -221,11 +221,11 @@ def _launch_seconds(platform: Platform) -> tuple[float, float]:
     model = Transformer(SMALLEST).to(platform.device).eval().requires_grad_(False)
     model.compute_dtype = platform.dtype
     context = 64
-    cache = model(pack([[[Text(ids=[1] * context)]]]), keep=True).cache
+    cache = model(pack([[[Text(ids=[1] * context)]]]), use_cache=True).cache
     assert isinstance(cache, Cache)
 
     def step() -> None:
-        output = model(pack([[[Text(ids=[1])]]], cache.cursors), cache, keep=True)
+        output = model(pack([[[Text(ids=[1])]]], cache.cursors), cache, use_cache=True)
         model.logits(output.hidden[:, -1])
 
     number = torch.finfo(platform.dtype).bits / 8

@@ -1,6 +1,7 @@
 """`sancai eval characters`: every capability on held-out compositions, next to what real pictures score."""
 
 import copy
+import dataclasses
 import random
 import re
 from collections import defaultdict
@@ -12,15 +13,14 @@ import numpy as np
 
 from sancai import media
 from sancai.api import Sancai
-from sancai.codec import PixelCodec
 from sancai.data.arithmetic import addition
 from sancai.data.characters.captions import DOING, caption
 from sancai.data.characters.library import Character, Library
 from sancai.data.characters.questions import Asker, other_actions
 from sancai.data.characters.split import draw_character
-from sancai.engine import FlowSettings, denoise
+from sancai.engine import Request, SamplingConfig
+from sancai.engine.request import Kind
 from sancai.evals.sprites import FrameScore, SpriteJudge
-from sancai.flow import drain
 
 SEED = 20261124
 BATCH = 16
@@ -51,8 +51,8 @@ class EvalConfig:
     clips: int = 512
     reads: int = 512
     sums: int = 512
-    steps: int = FlowSettings.steps
-    guidance: float = FlowSettings.guidance
+    sampling: SamplingConfig | None = None
+    """None takes the model's own settings."""
     split: Split = "held-out"
     """held-out: compositions that training never saw; validation: what training may see, to choose settings by."""
 
@@ -210,20 +210,24 @@ class CharacterSuite:
 
     def _generate(self, asked: Sequence[tuple[str, Sequence[np.ndarray]]], frames: int) -> list[np.ndarray]:
         """Return one clip (frames, 64, 64, 4) for each (prompt, pictures)."""
-        engine, out = self.model.engine, []
-        codec = PixelCodec(engine.codec.side if engine.codec else 8)
-        settings = FlowSettings(steps=self.config.steps, guidance=self.config.guidance)
+        out: list[np.ndarray] = []
+        kind: Kind = "image" if frames == 1 else "video"
         size = BATCH if frames == 1 else BATCH // 4
         for start in range(0, len(asked), size):
-            rows = asked[start : start + size]
-            asking = [*rows, *(("", pictures) for _, pictures in rows)]
-            cache = engine.prefill([engine.drawing_prompt(p, pictures, frames) for p, pictures in asking])
-            seeds = [SEED + start + n for n in range(len(rows))]
-            shape = (frames, 8, 8, codec.channels)
-            latents = drain(denoise(engine.model, cache, shape, range(frames), settings, seeds, codec.bound))
-            out += [codec.decode(row) for row in latents]
+            common = Request(kind=kind, frames=frames, sampling=self.config.sampling)
+            requests = [
+                dataclasses.replace(common, prompt=prompt, pictures=pictures, seed=SEED + start + n)
+                for n, (prompt, pictures) in enumerate(asked[start : start + size])
+            ]
+            clips = self.model.engine.draw(requests)
+            out += [self._nothing(frames) if clip is None else clip.frames for clip in clips]
             self.tell(f"  {min(start + size, len(asked))} of {len(asked)}")
         return out
+
+    def _nothing(self, frames: int) -> np.ndarray:
+        """Return what is scored where the model declined to draw: clear frames (F, H, W, 4)."""
+        side = self.model.engine.generation.frame_size
+        return np.zeros((frames, side, side, 4), np.uint8)
 
     # -- reading and sums ---------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from sancai.errors import ConfigError
 from sancai.ops.rope import YarnScaling
-from sancai.sequence import Reach
+from sancai.sequence import VisibilityConfig
 
 Sharing = Literal["mot", "experts", "full", "frozen_text"]
 
@@ -89,10 +89,10 @@ class ModelConfig:
             raise ConfigError(problem)
 
     @property
-    def reach(self) -> Reach:
-        """How far raw reading goes."""
+    def visibility(self) -> VisibilityConfig:
+        """Which raw keys a query may read."""
         visual = self.visual
-        return Reach(
+        return VisibilityConfig(
             sliding_window=self.sliding_window,
             local_blocks=visual.local_blocks if visual else 0,
             anchor_blocks=visual.anchor_blocks if visual else 0,

@@ -11,11 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from sancai.model.config import ModelConfig
+from sancai.model.module import Module
 from sancai.ops.streams import HyperSettings, hyper_pre, mix, project_streams, weigh
 
 
-class HyperConnection(nn.Module):
+class HyperConnection(Module):
     """One site: `collapse` before the sublayer, `expand` after it."""
+
+    fp32 = ("fn", "base", "scale")
+    compiled = ("collapse", "expand")
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -25,7 +29,7 @@ class HyperConnection(nn.Module):
         self.base = nn.Parameter(torch.empty((2 + n) * n, dtype=torch.float32))
         self.scale = nn.Parameter(torch.empty(3, dtype=torch.float32))
 
-    def reset(self, std: float) -> None:
+    def reset_parameters(self, std: float, seed: int) -> None:
         """Start near a plain residual: averaging collapse, unit spread, near-identity mixing."""
         n = self.n
         nn.init.normal_(self.fn, std=std)
@@ -36,21 +40,23 @@ class HyperConnection(nn.Module):
             near = torch.eye(n, device=self.base.device, dtype=self.base.dtype)
             self.base[2 * n :] = (8 * near - 4).flatten()
 
-    def collapse(self, streams: Tensor, shift: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def collapse(self, streams: Tensor, logit_shift: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Return the sublayer input (B, T, D), post (N, B, T) and comb (N, N, B, T) of streams (B, T, N, D).
 
-        shift: (B, T, (2+N)N), added to the logits, the noise level's way in; None for text.
+        logit_shift: (B, T, (2+N)N) fp32, added to the coefficients' logits; None for none.
         """
-        return hyper_pre(streams, self.fn, self.base, self.scale, shift, self.settings)
+        return hyper_pre(streams, self.fn, self.base, self.scale, logit_shift, self.settings)
 
     @staticmethod
     def expand(streams: Tensor, output: Tensor, post: Tensor, comb: Tensor) -> Tensor:
-        """Return the new streams: post_k · output + Σ_j comb_jk · stream_j."""
+        """Return the new streams (B, T, N, D): post_k · output + Σ_j comb_jk · stream_j."""
         return mix(comb, streams, post, output)
 
 
-class HyperHead(nn.Module):
+class HyperHead(Module):
     """Collapse the streams once, at the end."""
+
+    fp32 = ("fn", "base", "scale")
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -59,7 +65,7 @@ class HyperHead(nn.Module):
         self.base = nn.Parameter(torch.empty(n, dtype=torch.float32))
         self.scale = nn.Parameter(torch.empty(1, dtype=torch.float32))
 
-    def reset(self, std: float) -> None:
+    def reset_parameters(self, std: float, seed: int) -> None:
         """Start as an average of the streams."""
         nn.init.normal_(self.fn, std=std)
         nn.init.constant_(self.scale, 0.01)
@@ -67,6 +73,6 @@ class HyperHead(nn.Module):
         nn.init.constant_(self.base, -math.log(count - 1) if count > 1 else 4.0)
 
     def forward(self, streams: Tensor) -> Tensor:
-        """Return (..., D) of streams (..., N, D)."""
+        """Return (B, T, D) of streams (B, T, N, D)."""
         logits = project_streams(streams, self.fn, self.eps) * self.scale + self.base[:, None, None]
         return weigh(logits.sigmoid() + self.hc_eps, streams)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
+from sancai.model.module import Module
 from sancai.ops.grouped_matmul import group_rows
 from sancai.ops.precision import upcast
 from sancai.ops.quantisation import PackedStack
@@ -20,21 +21,22 @@ from sancai.ops.swiglu import swiglu
 
 
 @dataclass
-class Auxiliary:
-    """What a training pass collects on its way: routing statistics and side losses."""
+class AuxiliaryLosses:
+    """What a training pass collects on its way: side losses, and how many tokens each expert got."""
 
     balance: list[Tensor] = field(default_factory=list)
     """Sequence-wise balance losses, one a layer and modality."""
     loads: dict[str, Tensor] = field(default_factory=dict)
-    """How many tokens each expert got, (E,), by the name of its MoE."""
+    """Tokens of each expert, (E,), by the name of its MoE; routing biases move against them."""
     indexer: list[Tensor] = field(default_factory=list)
     """KL of attention to indexer, one a CSA layer."""
     wants_indexer: bool = False
 
 
-class Gate(nn.Module):
+class Gate(Module):
     """The router.  `tid2eid` (V, k) chooses by token id; otherwise a bias balances the load."""
 
+    fp32 = ("bias",)
     bias: Tensor
     tid2eid: Tensor
 
@@ -48,7 +50,7 @@ class Gate(nn.Module):
             table = torch.zeros(vocab_size, top_k, dtype=torch.int64, device="cpu")
             self.register_buffer("tid2eid", table)
 
-    def reset(self, std: float, seed: int) -> None:
+    def reset_parameters(self, std: float, seed: int) -> None:
         """Draw the weight; fill the hash table with balanced random choices."""
         nn.init.normal_(self.weight, std=std)
         if hasattr(self, "tid2eid"):
@@ -64,21 +66,30 @@ class Gate(nn.Module):
         return route(hidden, self.weight, getattr(self, "bias", None), given, self.top_k, self.scale)
 
 
-class Expert(nn.Module):
+class Expert(Module):
     """One clamped SwiGLU network: the shared expert."""
+
+    compiled = ("forward",)
 
     def __init__(self, dim: int, inter: int, limit: float) -> None:
         super().__init__()
         self.limit = limit
         self.w1, self.w3, self.w2 = Linear(dim, inter), Linear(dim, inter), Linear(inter, dim)
 
+    def reset_parameters(self, std: float, seed: int) -> None:
+        """Start by adding nothing to the streams."""
+        nn.init.zeros_(self.w2.weight)
+
     def forward(self, x: Tensor) -> Tensor:
+        """Return w2 · (silu(w1 · x) ⊙ w3 · x), both factors clamped, (..., D) of x (..., D)."""
         return self.w2(swiglu(self.w1(x), self.w3(x), self.limit))
 
 
-class Experts(nn.Module):
+class Experts(Module):
     """All routed experts of a layer, stacked: w1, w3 (E, F, D) and w2 (E, D, F); packed ones have scales."""
 
+    muon = ("w1", "w2", "w3")
+    compiled = ("activate",)
     w1_scale: Tensor | None
     w2_scale: Tensor | None
     w3_scale: Tensor | None
@@ -91,6 +102,10 @@ class Experts(nn.Module):
         self.w2 = nn.Parameter(torch.empty(count, dim, inter, dtype=torch.float32))
         for name in ("w1_scale", "w2_scale", "w3_scale"):
             self.register_buffer(name, None)
+
+    def reset_parameters(self, std: float, seed: int) -> None:
+        """Start by adding nothing to the streams."""
+        nn.init.zeros_(self.w2)
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
         """Return Σ_k weights_k · expert_k(x), (T, D), for x (T, D), chosen and weights (T, k)."""
@@ -119,7 +134,7 @@ class Experts(nn.Module):
         return swiglu(gate, up, self.limit)
 
 
-class MoE(nn.Module):
+class MoE(Module):
     """Routed experts and the shared expert.  `name` labels its load statistics."""
 
     def __init__(self, config: ModelConfig, name: str, is_visual: bool, is_hash: bool) -> None:
@@ -135,7 +150,7 @@ class MoE(nn.Module):
         self.shared_experts = Expert(dim, inter * config.n_shared_experts, limit)
 
     def forward(
-        self, x: Tensor, router_input: Tensor, ids: Tensor | None, real: Tensor, aux: Auxiliary | None
+        self, x: Tensor, router_input: Tensor, ids: Tensor | None, real: Tensor, aux: AuxiliaryLosses | None
     ) -> Tensor:
         """Return (B, T, D).
 
@@ -153,7 +168,7 @@ class MoE(nn.Module):
         routed = self.experts(x.flatten(0, 1), chosen, weights).view_as(x)
         return routed + self.shared_experts(x)
 
-    def _collect(self, aux: Auxiliary, chosen: Tensor, affinity: Tensor, real: Tensor) -> None:
+    def _collect(self, aux: AuxiliaryLosses, chosen: Tensor, affinity: Tensor, real: Tensor) -> None:
         """Record the load and the sequence-wise balance loss (arXiv 2412.19437, section 2.1.2)."""
         batch, count = real.shape[0], affinity.shape[-1]
         keep = upcast(real.unsqueeze(-1))

@@ -9,15 +9,17 @@ from torch import Tensor, nn
 
 from sancai.device.transfer import module_to_device, to_device
 from sancai.errors import ConfigError, RequestError
-from sancai.model.block import Block, Pass, VisualBlock, run_block
 from sancai.model.cache import Cache, LayerCache, commit
 from sancai.model.config import ModelConfig, VisualConfig
+from sancai.model.decoder_layer import DecoderLayer, ForwardContext
 from sancai.model.hyper_connection import HyperHead
 from sancai.model.initialise import initialise
-from sancai.model.layout import Layout, plan
-from sancai.model.linear import Linear, RMSNorm
-from sancai.model.moe import Auxiliary
+from sancai.model.linear import Linear, RMSNorm, TokenEmbedding
+from sancai.model.metadata import AttentionMetadata, attention_metadata
+from sancai.model.module import Module
+from sancai.model.moe import AuxiliaryLosses
 from sancai.model.mtp import MTP
+from sancai.model.noise import NoiseLevel
 from sancai.model.visual import Visual
 from sancai.ops.precision import upcast
 from sancai.sequence import NEVER, PackedSequence, TokenMeta
@@ -25,12 +27,12 @@ from sancai.sequence import NEVER, PackedSequence, TokenMeta
 
 @dataclass(frozen=True)
 class Output:
-    """What a forward pass gives.
+    """What a forward pass returns.
 
-    hidden: (B, Tt, D) final normalised text states; `Transformer.logits` turns them into scores.
+    hidden: (B, Tt, D) final normalised text states, which `Transformer.logits` turns into vocabulary scores, or None.
     mtp_hidden: (B, Tt, D) states that predict the token after the next, or None.
     prediction: (B, Tn, C) fp32, the clean latents predicted for the noisy columns, or None.
-    cache: the new cache of a committing pass, or None.
+    cache: the cache after a pass with `use_cache`, or None.
     """
 
     hidden: Tensor | None
@@ -39,24 +41,24 @@ class Output:
     cache: Cache | None
 
 
-class Transformer(nn.Module):
+class Transformer(Module):
     """Text, pictures and film in one decoder.  Weights are fp32; `compute_dtype` is what layers compute in.
 
-    seed: of the starting values; None leaves them open, for weights that are about to be loaded.
+    seed: of the initial values; None leaves weights uninitialised, for those about to be loaded.
     """
 
     def __init__(self, config: ModelConfig, *, seed: int | None = 0) -> None:
         super().__init__()
         self.config, self.compute_dtype = config, torch.float32
         ratios = config.compress_ratios
-        table = torch.empty(config.vocab_size, config.hidden_size, dtype=torch.float32)
-        self.embed = nn.Embedding(config.vocab_size, config.hidden_size, _weight=table)
+        self.embed = TokenEmbedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(
-            Block(config, ratios[i], f"text.{i}", i < config.num_hash_layers) for i in range(config.num_hidden_layers)
+            DecoderLayer(config, ratios[i], f"text.{i}", i < config.num_hash_layers)
+            for i in range(config.num_hidden_layers)
         )
         self.hc_head = HyperHead(config)
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.head = Linear(config.hidden_size, config.vocab_size)
+        self.head = Linear(config.hidden_size, config.vocab_size, optimizer="adamw")
         self.mtp = nn.ModuleList(MTP(config, i) for i in range(config.num_nextn_predict_layers))
         self.visual = Visual(config, config.visual) if config.visual else None
         if seed is not None:
@@ -71,39 +73,52 @@ class Transformer(nn.Module):
         packed: PackedSequence,
         cache: Cache | None = None,
         *,
-        keep: bool = False,
-        aux: Auxiliary | None = None,
+        use_cache: bool = False,
+        aux: AuxiliaryLosses | None = None,
         wants_mtp: bool = False,
-        layout: Layout | None = None,
+        metadata: AttentionMetadata | None = None,
     ) -> Output:
         """Run one pass.
 
         Args:
             packed: the new tokens; noisy blocks read and are read by nothing.
             cache: what came before.
-            keep: return a cache that holds the committed tokens of this pass.
+            use_cache: return a cache that also holds the committed tokens of this pass.
             aux: collects routing statistics and side losses (training).
-            wants_mtp: also run the MTP block (needs an empty cache).
-            layout: what `plan` gave for the same places and cache; None makes it anew.
+            wants_mtp: also run the MTP layer (needs an empty cache).
+            metadata: what `attention_metadata` returned for the same positions and cache; None computes it.
         """
         past = cache or Cache.empty(self.config, packed.batch)
-        layout = layout or self.plan(packed, past)
-        streams, step = self._enter(packed.to(self.device), layout, aux)
-        kept: list[LayerCache] = []
-        for number, block in enumerate(self.layers):
-            visual = self.visual.layers[number] if self.visual is not None and "visual" in streams else None
-            halves = cast(Block, block), cast(VisualBlock | None, visual)
-            ratio = self.config.compress_ratios[number]
-            streams, layer = run_block(*halves, streams, ratio, past.layer(number), step)
-            kept.append(layer if keep else LayerCache(layer.raw[:, :0]))
-        return self._leave(packed, past, layout, streams, step, kept if keep else None, wants_mtp)
+        metadata = metadata or self.attention_metadata(packed, past)
+        packed = packed.to(self.device)
+        streams, noise = self._embed(packed)
+        context = ForwardContext(metadata, packed.text_ids, noise, aux)
 
-    def plan(self, packed: PackedSequence, cache: Cache) -> Layout:
-        """Return the layout of a pass, for several passes over the same places."""
-        return plan(packed, cache, self.config, self.device)
+        caches: list[LayerCache] = []
+        for number, layer in enumerate(self.layers):
+            visual = self.visual.layers[number] if self.visual is not None else None
+            streams, layer_cache = layer(streams, context, visual, past.layer(number))
+            if use_cache:
+                caches.append(layer_cache)
+
+        hidden = mtp_hidden = prediction = None
+        if "text" in streams:
+            hidden = self.norm(self.hc_head(streams["text"]))
+            if wants_mtp and len(self.mtp):
+                mtp_hidden = self._predict_ahead(packed, streams["text"], context)
+        if self.visual is not None and packed.has_noisy:
+            prediction = self.visual.head(streams["visual"][:, packed.num_committed :], packed.frame)
+        new_cache = None
+        if use_cache:
+            new_cache = commit(past, packed, metadata.raw, metadata.entries, caches, self.config)
+        return Output(hidden, mtp_hidden, prediction, new_cache)
+
+    def attention_metadata(self, packed: PackedSequence, cache: Cache) -> AttentionMetadata:
+        """Return the attention metadata of a pass, for several passes over the same positions."""
+        return attention_metadata(packed, cache, self.config, self.device)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Return vocabulary scores (..., V) in fp32 of hidden (..., D)."""
+        """Return vocabulary scores (..., V) in fp32 of final hidden states (..., D)."""
         return F.linear(upcast(hidden), self.head.weight)
 
     def attach_visual(self, visual: VisualConfig, *, seed: int = 0) -> None:
@@ -124,49 +139,26 @@ class Transformer(nn.Module):
         """Return the stock V4 half of the weights, by our names."""
         return {n: t for n, t in self.state_dict().items() if not n.startswith("visual.")}
 
-    def _enter(self, packed: PackedSequence, layout: Layout, aux: Auxiliary | None) -> tuple[dict[str, Tensor], Pass]:
-        """Embed both modalities into N equal streams."""
+    def _embed(self, packed: PackedSequence) -> tuple[dict[str, Tensor], NoiseLevel | None]:
+        """Return N equal streams (B, T, N, D) by modality, and the noise levels of visual tokens."""
         streams, noise = {}, None
         if packed.text_ids.shape[1]:
             text = self.embed(packed.text_ids).to(self.compute_dtype)
             streams["text"] = text[:, :, None].expand(-1, -1, self.config.hc_mult, -1)
-        if packed.latents is not None and packed.visual is not None:
+        if packed.latents is not None:
             if self.visual is None:
                 raise RequestError("this model has no visual half; load one with visual settings")
             streams["visual"] = self.visual.embed(packed.latents, packed.grid, self.compute_dtype)
-            frame_tokens = packed.frame[0] * packed.frame[1]
-            noise = self.visual.noise(packed.sigma, frame_tokens, self.compute_dtype)
-        return streams, Pass(layout, packed.num_committed, packed.text_ids, layout.real, noise, aux)
+            noise = self.visual.noise(packed.sigma, packed.frame_tokens, self.compute_dtype)
+        return streams, noise
 
-    def _leave(
-        self,
-        packed: PackedSequence,
-        past: Cache,
-        layout: Layout,
-        streams: dict[str, Tensor],
-        step: Pass,
-        kept: list[LayerCache] | None,
-        wants_mtp: bool,
-    ) -> Output:
-        """Collapse the streams into what was asked for."""
-        hidden = mtp = prediction = None
-        if "text" in streams:
-            hidden = self.norm(self.hc_head(streams["text"]))
-            mtp = self._predict_ahead(packed, streams["text"], step) if wants_mtp and len(self.mtp) else None
-        if "visual" in streams and self.visual is not None and packed.num_committed < streams["visual"].shape[1]:
-            prediction = self.visual.head(streams["visual"][:, packed.num_committed :], packed.frame)
-        cache = None
-        if kept is not None:
-            cache = commit(past, packed, layout.context, layout.entries, kept, self.config)
-        return Output(hidden, mtp, prediction, cache)
-
-    def _predict_ahead(self, packed: PackedSequence, streams: Tensor, step: Pass) -> Tensor:
-        """Run the first MTP block on the text tokens alone."""
-        alone = replace(packed, latents=None, visual=None, sigma=None, grid=None, num_committed=0)
-        layout = plan(alone, Cache.empty(self.config, packed.batch), self.config, self.device)
-        text_step = replace(step, layout=layout, num_committed=0, noise=None)
-        following = next_ids(to_device(packed.text_ids, self.device), packed.text)
-        return self.mtp[0](streams, self.embed(following).to(streams.dtype), text_step)
+    def _predict_ahead(self, packed: PackedSequence, streams: Tensor, context: ForwardContext) -> Tensor:
+        """Run the first MTP layer on the text tokens alone."""
+        metadata = self.attention_metadata(packed.text_only(), Cache.empty(self.config, packed.batch))
+        following = next_ids(packed.text_ids, packed.text)
+        alone = replace(context, metadata=metadata, noise=None)
+        first = cast(MTP, self.mtp[0])
+        return first.predict(streams, self.embed(following).to(streams.dtype), alone)
 
 
 def next_ids(ids: Tensor, text: TokenMeta) -> Tensor:

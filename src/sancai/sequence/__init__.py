@@ -1,29 +1,32 @@
 """The packed sequence: segments, metadata, visibility and compression windows."""
 
 from sancai.sequence.meta import NEVER, PADDING, EntryMeta, TokenMeta
-from sancai.sequence.order import morton_order, raster_order
-from sancai.sequence.packing import Cursor, PackedSequence, pack
+from sancai.sequence.order import frames_to_tokens, morton_order, raster_order, tokens_to_frames
+from sancai.sequence.packing import Cursor, PackedSequence, empty_block, pack
 from sancai.sequence.segment import Block, Document, Segment, Text
-from sancai.sequence.visibility import Reach, sees_entries, sees_tokens
-from sancai.sequence.window import Windows, find_windows
+from sancai.sequence.visibility import VisibilityConfig, sees_entries, sees_tokens
+from sancai.sequence.window import CompressionWindows, find_windows
 
 __all__ = [
     "NEVER",
     "PADDING",
     "Block",
+    "CompressionWindows",
     "Cursor",
     "Document",
     "EntryMeta",
     "PackedSequence",
-    "Reach",
     "Segment",
     "Text",
     "TokenMeta",
-    "Windows",
+    "VisibilityConfig",
+    "empty_block",
     "find_windows",
+    "frames_to_tokens",
     "morton_order",
     "pack",
     "raster_order",
     "sees_entries",
     "sees_tokens",
+    "tokens_to_frames",
 ]

@@ -1,4 +1,4 @@
-"""What is known of each token besides its content: where it stands and what it may read."""
+"""Metadata of tokens and compressed entries: where each stands and what it may read."""
 
 from dataclasses import dataclass, fields
 
@@ -11,23 +11,24 @@ NEVER = -(2**30)
 
 @dataclass(frozen=True)
 class TokenMeta:
-    """Facts of tokens as int32 tensors (B, T), positions as fp32 (B, T, 3).
+    """Metadata of tokens as int32 tensors (B, T), positions as fp32 (B, T, 3).
 
     document: -1 marks padding.
     segment: ordinal of the text run or block inside its document.
-    offset: place inside the segment.
-    index: place in the committed stream; NEVER for noisy tokens.
-    limit: this token reads committed tokens with index < limit.
-    copy: unique number of a block copy, 0 for text; equal copies read each other.
+    offset: position inside the segment.
+    index: position in the committed stream; NEVER for noisy tokens.
+    causal_limit: this token reads committed tokens with index < causal_limit.
+    copy_id: unique number of a block copy, 0 for text; equal copies read each other.
     block: ordinal of the block from 1, 0 for text.
+    position: rotary coordinates (time, row, column).
     """
 
     document: Tensor
     segment: Tensor
     offset: Tensor
     index: Tensor
-    limit: Tensor
-    copy: Tensor
+    causal_limit: Tensor
+    copy_id: Tensor
     block: Tensor
     position: Tensor
 
@@ -41,8 +42,8 @@ class TokenMeta:
         whole = torch.full((batch, length), PADDING, dtype=torch.int32, device="cpu")
         zero = torch.zeros_like(whole)
         never = torch.full_like(whole, NEVER)
-        place = torch.zeros(batch, length, 3, dtype=torch.float32, device="cpu")
-        return TokenMeta(whole, zero, zero, never, zero, zero, zero, place)
+        position = torch.zeros(batch, length, 3, dtype=torch.float32, device="cpu")
+        return TokenMeta(whole, zero, zero, never, zero, zero, zero, position)
 
     @staticmethod
     def cat(parts: list["TokenMeta"]) -> "TokenMeta":
@@ -69,7 +70,7 @@ class TokenMeta:
 
 @dataclass(frozen=True)
 class EntryMeta:
-    """Facts of compressed entries as int32 tensors (B, E), positions as fp32 (B, E, 3).
+    """Metadata of compressed entries as int32 tensors (B, E), positions as fp32 (B, E, 3).
 
     last: index of the last source token.  complete: 1 unless the window ran short of tokens.
     """

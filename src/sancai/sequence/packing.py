@@ -1,4 +1,4 @@
-"""PackedSequence: the noun of the house.  Documents become rows of text and visual tokens."""
+"""Packed batches: documents as padded rows of text and visual tokens, with metadata for each token."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -59,8 +59,20 @@ class PackedSequence:
     def batch(self) -> int:
         return self.text_ids.shape[0]
 
+    @property
+    def has_noisy(self) -> bool:
+        return self.visual is not None and self.visual.shape[1] > self.num_committed
+
+    @property
+    def frame_tokens(self) -> int:
+        return self.frame[0] * self.frame[1]
+
+    def text_only(self) -> "PackedSequence":
+        """Return the text tokens alone, at the same positions."""
+        return replace(self, latents=None, visual=None, sigma=None, grid=None, num_committed=0)
+
     def to(self, device: torch.device) -> "PackedSequence":
-        """Move the tensors that the network computes with; metadata follows in the layout."""
+        """Move the tensors that the network computes with; metadata goes with the attention metadata."""
         names = [n for n in ("text_ids", "latents", "sigma", "grid") if getattr(self, n) is not None]
         moved: dict[str, Any] = {name: to_device(getattr(self, name), device) for name in names}
         return replace(self, **moved)
@@ -85,7 +97,7 @@ class _Columns:
     position: list[np.ndarray] = field(default_factory=list)
 
     def add(self, count: int, **facts: int | np.ndarray) -> None:
-        names = ("document", "segment", "offset", "index", "limit", "copy", "block")
+        names = ("document", "segment", "offset", "index", "causal_limit", "copy_id", "block")
         self.facts.append(np.stack([np.broadcast_to(facts[n], (count,)) for n in names]).astype(np.int32))
 
 
@@ -118,13 +130,13 @@ class _Row:
             return
         if len(text.learn) not in (0, count):
             raise RequestError(f"a text of {count} tokens has {len(text.learn)} learn marks; give one a token or none")
-        fresh = not at.open_text
-        segment = at.segment + (1 if fresh and at.index else 0)
-        offset = 0 if fresh else at.offset
+        is_new = not at.open_text
+        segment = at.segment + (1 if is_new and at.index else 0)
+        offset = 0 if is_new else at.offset
         steps = np.arange(count)
         self.columns["text"].add(
             count, document=at.document, segment=segment, offset=offset + steps, index=at.index + steps,
-            limit=at.index + steps + 1, copy=0, block=0,
+            causal_limit=at.index + steps + 1, copy_id=0, block=0,
         )  # fmt: skip
         place = (at.position + steps).astype(np.float32)
         self.columns["text"].position.append(np.stack([place] * 3, -1))
@@ -143,8 +155,8 @@ class _Row:
         steps = np.arange(count)
         self.columns[kind].add(
             count, document=at.document, segment=segment, offset=steps,
-            index=at.index + steps if block.committed else NEVER, limit=at.index,
-            copy=at.copies, block=at.block + 1,
+            index=at.index + steps if block.committed else NEVER, causal_limit=at.index,
+            copy_id=at.copies, block=at.block + 1,
         )  # fmt: skip
         place, grid = _coordinates(block, at.position)
         self.columns[kind].position.append(place)
@@ -206,6 +218,17 @@ def pack(
     if len(frames) > 1:
         raise RequestError(f"one pack holds frames of one size, got {sorted(frames)}; pack each size by itself")
     return replace(_with_visual(packed, built), frame=frames.pop())
+
+
+def empty_block(shape: tuple[int, int, int, int], times: Sequence[float], cursors: Sequence[Cursor]) -> PackedSequence:
+    """Return one noisy block a row after `cursors`, without contents: `with_latents` fills it in at every step.
+
+    Args:
+        shape: (F, Y, X, C) of the block.
+        times: time coordinate of each frame, in reference frames from the block's start.
+    """
+    block = Block(latents=np.zeros(shape, np.float32), times=times, sigma=1.0)
+    return pack([[[block]]] * len(cursors), cursors)
 
 
 def _with_visual(packed: PackedSequence, built: list[_Row]) -> PackedSequence:

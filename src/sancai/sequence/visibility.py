@@ -14,8 +14,8 @@ from sancai.sequence.meta import EntryMeta, TokenMeta
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
-    """How far raw reading goes."""
+class VisibilityConfig:
+    """Which raw keys a query may read."""
 
     sliding_window: int
     local_blocks: int = 0
@@ -24,29 +24,29 @@ class Reach:
     """A block also reads the first so many blocks of its document, raw and whole."""
 
 
-def sees_tokens(query: TokenMeta, key: TokenMeta, reach: Reach) -> Tensor:
-    """Return the boolean mask (B, Tq, Tk) of raw reading, True = may be read."""
-    index, limit = key.index[:, None], query.limit[:, :, None]
+def sees_tokens(query: TokenMeta, key: TokenMeta, visibility: VisibilityConfig) -> Tensor:
+    """Return the boolean mask (B, T, S) of raw reading, True = may be read."""
+    index, limit = key.index[:, None], query.causal_limit[:, :, None]
     before = (index >= 0) & (index < limit)
-    seen = before & (index >= limit - reach.sliding_window)
-    own = (query.copy[:, :, None] == key.copy[:, None]) & (query.copy[:, :, None] > 0)
+    seen = before & (index >= limit - visibility.sliding_window)
+    own = (query.copy_id[:, :, None] == key.copy_id[:, None]) & (query.copy_id[:, :, None] > 0)
     seen = seen | own
-    if reach.local_blocks or reach.anchor_blocks:
-        seen = seen | (before & _whole_blocks(query, key, reach))
+    if visibility.local_blocks or visibility.anchor_blocks:
+        seen = seen | (before & _whole_blocks(query, key, visibility))
     return seen & _same_document(query.document, key.document)
 
 
-def _whole_blocks(query: TokenMeta, key: TokenMeta, reach: Reach) -> Tensor:
+def _whole_blocks(query: TokenMeta, key: TokenMeta, visibility: VisibilityConfig) -> Tensor:
     """Return which keys belong to blocks that the query's block reads whole."""
     mine, theirs = query.block[:, :, None], key.block[:, None]
-    near = theirs >= mine - reach.local_blocks
-    first = theirs <= reach.anchor_blocks
+    near = theirs >= mine - visibility.local_blocks
+    first = theirs <= visibility.anchor_blocks
     return (mine > 0) & (theirs > 0) & (theirs < mine) & (near | first)
 
 
 def sees_entries(query: TokenMeta, entry: EntryMeta) -> Tensor:
-    """Return the boolean mask (B, Tq, E) of compressed reading."""
-    below = entry.last[:, None] < query.limit[:, :, None]
+    """Return the boolean mask (B, T, M) of compressed reading: queries (B, T), entries (B, M)."""
+    below = entry.last[:, None] < query.causal_limit[:, :, None]
     later = entry.segment[:, None] < query.segment[:, :, None]
     same = entry.segment[:, None] == query.segment[:, :, None]
     closed = (entry.complete[:, None] > 0) & same
@@ -54,5 +54,5 @@ def sees_entries(query: TokenMeta, entry: EntryMeta) -> Tensor:
 
 
 def _same_document(query: Tensor, key: Tensor) -> Tensor:
-    """Return (B, Tq, Tk): equal documents, neither of them padding."""
+    """Return (B, T, S): equal documents, neither of them padding."""
     return (query[:, :, None] == key[:, None]) & (key[:, None] >= 0)

@@ -15,11 +15,11 @@ from sancai.sequence.meta import NEVER, PADDING, EntryMeta, TokenMeta
 
 
 @dataclass(frozen=True)
-class Windows:
+class CompressionWindows:
     """Windows over the columns of one tensor of tokens.
 
-    own, previous: (B, E, m) int64 columns; has_own, has_previous: (B, E, m) boolean.
-    entries: metadata of the E entries of each row.
+    own, previous: (B, M, m) int64 columns; has_own, has_previous: (B, M, m) boolean.
+    entries: metadata of the M entries of each row.
     """
 
     own: Tensor
@@ -32,18 +32,18 @@ class Windows:
     def count(self) -> int:
         return self.own.shape[1]
 
-    def to(self, device: torch.device) -> "Windows":
+    def to(self, device: torch.device) -> "CompressionWindows":
         """Move the gather tables."""
         tables = (self.own, self.has_own, self.previous, self.has_previous)
         own, has_own, previous, has_previous = (to_device(t, device) for t in tables)
-        return Windows(own, has_own, previous, has_previous, self.entries)
+        return CompressionWindows(own, has_own, previous, has_previous, self.entries)
 
 
-def find_windows(tokens: TokenMeta, ratio: int, first_new: int, at_mean: bool) -> Windows:
+def find_windows(tokens: TokenMeta, ratio: int, first_new: int, at_mean: bool) -> CompressionWindows:
     """Return the windows that hold at least one column from `first_new` on.
 
     Args:
-        tokens: committed tokens (columns before `first_new` come from the cache's tail).
+        tokens: committed tokens (columns before `first_new` come from a cache's open windows).
         ratio: tokens a window (m).
         at_mean: entries stand at the mean position of their window (visual) or at its first token.
     """
@@ -77,8 +77,10 @@ def _row_windows(facts: dict[str, np.ndarray], ratio: int, first_new: int) -> li
     return out
 
 
-def _tables(columns: np.ndarray, ratio: int, facts: dict[str, np.ndarray], place: np.ndarray, at_mean: bool) -> Windows:
-    """Turn window columns (B, E, 2m), -1 where empty, into gather tables and metadata."""
+def _tables(
+    columns: np.ndarray, ratio: int, facts: dict[str, np.ndarray], place: np.ndarray, at_mean: bool
+) -> CompressionWindows:
+    """Turn window columns (B, M, 2m), -1 where empty, into gather tables and metadata."""
     has, safe = columns >= 0, np.maximum(columns, 0)
     own, has_own = safe[:, :, ratio:], has[:, :, ratio:]
     row = np.arange(len(columns))[:, None]
@@ -100,4 +102,4 @@ def _tables(columns: np.ndarray, ratio: int, facts: dict[str, np.ndarray], place
     entries = EntryMeta(*[*(torch.from_numpy(a.astype(np.int32)) for a in whole), torch.from_numpy(position)])
     tables = (own, has_own, safe[:, :, :ratio], has[:, :, :ratio])
     mine, has_mine, previous, has_previous = (torch.from_numpy(np.ascontiguousarray(t)) for t in tables)
-    return Windows(mine, has_mine, previous, has_previous, entries)
+    return CompressionWindows(mine, has_mine, previous, has_previous, entries)

@@ -15,15 +15,11 @@ from torch import Tensor, nn
 from sancai.device import collectives
 from sancai.device.sharding import distribute_like, full_matrices, full_tensor, is_sharded, local_rows, to_local
 from sancai.device.transfer import to_device
+from sancai.model import muon_parameters
 from sancai.ops.adamw import fused_adamw
 
 RMS = 0.18
 FAST = (3.4445, -4.7750, 2.0315)
-ADAMW_WORDS = (
-    "embed", "head", "norm", ".gate.weight", "hc_", "ape", "attn_sink", "table", "shift", "noise", "conv",
-    "stream_scale", "place",
-)  # fmt: skip
-"""Parameters whose name holds one of these stay with AdamW."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +44,9 @@ class Optimizer:
     def __init__(self, model: nn.Module, config: OptimizerConfig) -> None:
         self.config = config
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-        self.matrices = {n: p for n, p in named if is_matrix(n, p)}
-        self.others = {n: p for n, p in named if not is_matrix(n, p)}
+        muon = muon_parameters(model)
+        self.matrices = {n: p for n, p in named if n in muon}
+        self.others = {n: p for n, p in named if n not in muon}
         self.momentum = {n: torch.zeros_like(p) for n, p in self.matrices.items()}
         decayed = [p for p in self.others.values() if p.dim() >= 2]
         plain = [p for p in self.others.values() if p.dim() < 2]
@@ -158,11 +155,6 @@ class AdamW(torch.optim.AdamW):
             state["step"] = torch.zeros((), device="cpu", dtype=torch.float32)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         return state
-
-
-def is_matrix(name: str, parameter: Tensor) -> bool:
-    """Return whether Muon updates this parameter."""
-    return parameter.dim() >= 2 and not any(word in name for word in ADAMW_WORDS)
 
 
 def orthogonalise(matrices: Tensor, steps: int) -> Tensor:

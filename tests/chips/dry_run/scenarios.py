@@ -27,12 +27,11 @@ import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recipes import nano
-from sancai.data.characters.packs import open_pack
-from sancai.data.characters.samples import Sampler, sample_texts
+from sancai.data import Dataset
 from sancai.device import collectives, sharding
 from sancai.device.platform import Platform, get_platform, set_device
-from sancai.engine import Clip, Engine, Request
-from sancai.model import Auxiliary, ModelConfig, Transformer, VisualConfig
+from sancai.engine import Clip, Engine, GenerationConfig, Request, SamplingConfig
+from sancai.model import AuxiliaryLosses, ModelConfig, Transformer, VisualConfig
 from sancai.model.moe import Experts
 from sancai.ops.backends import ascend
 from sancai.ops.dispatch import run_kernel
@@ -41,7 +40,7 @@ from sancai.ops.verification import SampleTensors
 from sancai.sequence import Text, pack
 from sancai.tokenizer import Tokenizer
 from sancai.train.loop import Run
-from sancai.train.step import Stepper
+from sancai.train.trainer import Trainer
 
 CONFIG = dataclasses.replace(nano.pretrain(), dtype="bfloat16")
 STEPS = range(4)
@@ -80,7 +79,7 @@ class Setup:
     counting: Counting
     platform: Platform
     tokenizer: Tokenizer
-    sampler: Sampler
+    dataset: Dataset
 
     def model(self, config: ModelConfig = CONFIG.model) -> Transformer:
         """Return a fresh model on the device, in bf16."""
@@ -91,21 +90,21 @@ class Setup:
 
 def train(setup: Setup) -> None:
     """Take steps of the recipe: Muon and AdamW, all tasks, routing biases, the weights' average."""
-    stepper = Stepper(setup.model(), setup.sampler, CONFIG)
+    trainer = Trainer(setup.model(), setup.dataset, CONFIG)
     setup.counting.take()
     for number in STEPS:
-        stepper.step(number)
+        trainer.step(number)
 
 
 def again(setup: Setup) -> None:
     """Take one step twice, between them choosing other values for what is read back; launches must not change."""
-    stepper = Stepper(setup.model(), setup.sampler, CONFIG)
-    stepper.step(0)
+    trainer = Trainer(setup.model(), setup.dataset, CONFIG)
+    trainer.step(0)
     reports, taken = [], []
     for byte in (0, OTHER_BYTE):
         setup.counting.read_as(byte)
         setup.counting.take()
-        reports.append(stepper.step(3))
+        reports.append(trainer.step(3))
         taken.append(setup.counting.take())
     setup.counting.read_as(0)
     if reports[0] == reports[1]:
@@ -118,17 +117,17 @@ def again(setup: Setup) -> None:
 def keep(setup: Setup) -> None:
     """Train through the loop, write state and model, and go on from them."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(CONFIG, pathlib.Path(folder), Stepper(setup.model(), setup.sampler, CONFIG), setup.tokenizer)
+        run = Run(CONFIG, pathlib.Path(folder), Trainer(setup.model(), setup.dataset, CONFIG), setup.tokenizer)
         run.train(until=1)
-        run.stepper.model.load_state_dict(run.state()["weights"])
-        run.stepper.optimizer.load_state_dict(run.state()["optimizer"])
+        run.trainer.model.load_state_dict(run.state()["weights"])
+        run.trainer.optimizer.load_state_dict(run.state()["optimizer"])
 
 
 def long(setup: Setup) -> None:
     """Read a long document and learn from it: more keys than the two plain products are used for."""
     model = setup.model()
     setup.counting.take()
-    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=Auxiliary())
+    output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=AuxiliaryLosses())
     assert output.hidden is not None
     model.logits(output.hidden).sum().backward()
 
@@ -137,19 +136,21 @@ def chat(setup: Setup) -> None:
     """Answer in text, the likeliest token and drawn ones, once about a picture."""
     engine = _engine(setup)
     picture = np.zeros((64, 64, 4), np.uint8)
-    _generate(engine, Request(kind="chat", prompt="What is 2 + 3?", max_tokens=6))
-    _generate(engine, Request(kind="chat", prompt="Who is it?", max_tokens=6, temperature=1.0, pictures=[picture]))
+    _generate(engine, Request(kind="chat", prompt="What is 2 + 3?", sampling=SamplingConfig(max_tokens=6)))
+    sampling = SamplingConfig(max_tokens=6, temperature=1.0)
+    _generate(engine, Request(kind="chat", prompt="Who is it?", pictures=[picture], sampling=sampling))
 
 
 def image(setup: Setup) -> None:
     """Draw a picture, with guidance."""
-    assert _generate(_engine(setup), Request(kind="image", prompt="an orc", steps=3)) == 1
+    assert _generate(_engine(setup), Request(kind="image", prompt="an orc", sampling=SamplingConfig(steps=3))) == 1
 
 
 def film(setup: Setup) -> None:
     """Film a clip of two blocks, the first committed to the cache."""
     frames = (CONFIG.model.visual or VisualConfig()).block_frames + 2
-    assert _generate(_engine(setup), Request(kind="video", prompt="an orc walks", frames=frames, steps=2)) == frames
+    request = Request(kind="video", prompt="an orc walks", frames=frames, sampling=SamplingConfig(steps=2))
+    assert _generate(_engine(setup), request) == frames
 
 
 def shard(setup: Setup) -> None:
@@ -162,11 +163,11 @@ def shard(setup: Setup) -> None:
     config = dataclasses.replace(CONFIG, mixture=mixture)
     visual = dataclasses.replace(CONFIG.model.visual or VisualConfig(), n_routed_experts=WORLD)
     model = setup.model(dataclasses.replace(CONFIG.model, n_routed_experts=WORLD, visual=visual))
-    with mock.patch.object(collectives, "_joined", True):
+    with mock.patch.object(collectives, "_is_initialized", True):
         sharding.shard(model, [m for m in model.modules() if isinstance(m, Experts)], setup.platform)
-        stepper = Stepper(model, setup.sampler, config)
+        trainer = Trainer(model, setup.dataset, config)
         setup.counting.take()
-        stepper.step(0)
+        trainer.step(0)
     dist.destroy_process_group()
 
 
@@ -213,8 +214,10 @@ SCENARIOS: dict[str, Callable[[Setup], None]] = {
 
 
 def _engine(setup: Setup) -> Engine:
-    with mock.patch("sancai.engine.engine.choose_providers"):  # nothing is computed: a trial would choose by chance
-        engine = Engine(Transformer(CONFIG.model, seed=0), setup.tokenizer, setup.platform)
+    with mock.patch("sancai.engine.engine.select_backends"):  # nothing is computed: a trial would choose by chance
+        engine = Engine(
+            Transformer(CONFIG.model, seed=0), setup.tokenizer, setup.platform, GenerationConfig(max_frames=64)
+        )
     setup.counting.take()
     return engine
 
@@ -279,9 +282,8 @@ def _is_away(tensor: torch.Tensor) -> bool:
 
 
 def _setup() -> Setup:
-    library = open_pack(CONFIG.pack)
-    tokenizer = Tokenizer.train(sample_texts(library, random.Random(0), 600), CONFIG.model.vocab_size)
-    return Setup(Counting(), get_platform("auto"), tokenizer, Sampler(library, tokenizer, CONFIG.samples))
+    tokenizer = Tokenizer.train(CONFIG.data.texts(random.Random(0), 600), CONFIG.model.vocab_size)
+    return Setup(Counting(), get_platform("auto"), tokenizer, CONFIG.data.open(tokenizer))
 
 
 def main(arguments: list[str]) -> Iterator[str]:

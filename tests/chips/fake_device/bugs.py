@@ -19,7 +19,7 @@ from torch import Tensor
 
 from chips.fake_device.workload import Share, fake_device, start, train_config
 from sancai.model.attention import Attention
-from sancai.train.step import Stepper
+from sancai.train.trainer import Trainer
 
 
 def item(x: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def selection(work: Callable[[], object]) -> list[str] | None:
     return None
 
 
-def planted(stepper: Stepper, bug: Callable[[Tensor], Tensor]) -> Callable[[], object]:
+def planted(trainer: Trainer, bug: Callable[[Tensor], Tensor]) -> Callable[[], object]:
     """Return a step in which the first attention reads what the bug makes of its input."""
     project = Attention.project
 
@@ -184,7 +184,7 @@ def planted(stepper: Stepper, bug: Callable[[Tensor], Tensor]) -> Callable[[], o
 
     def step() -> None:
         with mock.patch.object(Attention, "project", broken):
-            stepper.step(0)
+            trainer.step(0)
 
     return step
 
@@ -197,10 +197,10 @@ def main(key: str) -> dict[str, Any]:
         for place, device in (("device", key), ("cpu", "cpu")):
             config = train_config(device, "float32")
             object.__setattr__(config, "mixture", {"image": Share(1)})
-            stepper = start(config, pathlib.Path(folder) / place).stepper
+            trainer = start(config, pathlib.Path(folder) / place).trainer
             for name, bug in (BUGS | MORE).items():
-                report[place][name] = selection(planted(stepper, bug))
-            report[place]["none"] = selection(planted(stepper, lambda x: x))
+                report[place][name] = selection(planted(trainer, bug))
+            report[place]["none"] = selection(planted(trainer, lambda x: x))
     matrix = torch.ones(8, 8, device=here.place, dtype=torch.float32)
     report["lacking"] = {name: selection(lambda c=call: c(matrix)) for name, call in LACKING.items()}
     unwritten = torch.empty(4, device=here.place, dtype=torch.float32)

@@ -25,17 +25,18 @@ import torch
 
 from chips.fake_device.device import FakeDevice, install
 from sancai.checkpoint import load_model
+from sancai.data.characters import CharactersConfig
 from sancai.device import Chip, chips
 from sancai.device import registry as registry_module
 from sancai.device.operators import table_operators
 from sancai.device.platform import get_platform
 from sancai.device.transfer import count_transfers
-from sancai.engine import Clip, Engine, Request, TextDelta, ThinkingDelta
+from sancai.engine import Clip, Engine, Request, SamplingConfig, TextDelta, ThinkingDelta
 from sancai.model import ModelConfig, Transformer, VisualConfig
 from sancai.ops import grouped_matmul
 from sancai.ops.rope import YarnScaling
 from sancai.tokenizer import Tokenizer
-from sancai.train import LossConfig, OptimizerConfig, Run, SampleConfig, Share, TrainConfig, start
+from sancai.train import LossConfig, OptimizerConfig, Run, Share, TrainConfig, start
 
 OTHER_NAME = {"cuda": "maca"}
 """The slot cannot carry the name of a device that PyTorch has itself."""
@@ -59,8 +60,8 @@ def train_config(device: str, dtype: str) -> TrainConfig:
     """Return a run whose second step holds every kind of batch."""
     return TrainConfig(
         name="fake_device", model=model_config(), device=device, dtype=dtype, steps=STEPS + 1, warmup_steps=1,
-        mixture={"image": Share(1), "look": Share(1, 2, 1), "arithmetic": Share(1, 2, 1), "video": Share(1, 2, 1)},
-        samples=SampleConfig(image_copies=2, questions=1), optimizer=OptimizerConfig(lr=6e-3, adamw_lr=4e-3),
+        mixture={"image": Share(1), "vqa": Share(1, 2, 1), "arithmetic": Share(1, 2, 1), "video": Share(1, 2, 1)},
+        data=CharactersConfig(image_copies=2, questions=1), optimizer=OptimizerConfig(lr=6e-3, adamw_lr=4e-3),
         loss=LossConfig(bias_step=0.01, balance=3e-3), save_every=1000, sample_every=0,
     )  # fmt: skip
 
@@ -98,7 +99,7 @@ def train(here: FakeDevice, device: str, dtype: str, folder: pathlib.Path) -> di
     run.save()
     again = start(train_config(device, dtype), folder)
     _step(here, again, again.step, out)
-    out["parameters"] = sum(p.numel() for p in run.stepper.model.parameters())
+    out["parameters"] = sum(p.numel() for p in run.trainer.model.parameters())
     out["model"] = hashlib.sha256((folder / "model" / "model.safetensors").read_bytes()).hexdigest()
     return out
 
@@ -109,7 +110,7 @@ def _step(here: FakeDevice, run: Run, number: int, out: dict[str, Any]) -> None:
         here.reached.clear()  # the operators of one whole step are kept
     started = time.perf_counter()
     with count_transfers() as transfers:
-        out["reports"].append(run.stepper.step(number))
+        out["reports"].append(run.trainer.step(number))
     out["seconds"].append(time.perf_counter() - started)
     out["transfers"].append([transfers.to_device, transfers.to_host, here.to_device, here.to_host])
 
@@ -119,11 +120,14 @@ def generate(here: FakeDevice, device: str, dtype: str, model: Transformer, toke
     engine = Engine(model, tokenizer, get_platform(device, dtype))
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     requests = {
-        "text": Request(kind="chat", prompt="what is 2 + 3?", max_tokens=4),
-        "thought": Request(kind="chat", prompt="hello", max_tokens=2, temperature=1.0, think=True, pictures=[picture]),
-        "picture": Request(kind="image", prompt="a red knight", steps=2),
-        "film": Request(kind="video", prompt="walking", steps=2, frames=3, pictures=[picture]),
-    }
+        "text": Request(kind="chat", prompt="what is 2 + 3?", sampling=SamplingConfig(max_tokens=4)),
+        "thought": Request(
+            kind="chat", prompt="hello", think=True, pictures=[picture],
+            sampling=SamplingConfig(max_tokens=2, temperature=1.0),
+        ),
+        "picture": Request(kind="image", prompt="a red knight", sampling=SamplingConfig(steps=2)),
+        "film": Request(kind="video", prompt="walking", frames=3, pictures=[picture], sampling=SamplingConfig(steps=2)),
+    }  # fmt: skip
     out: dict[str, Any] = {"transfers": {}, "seconds": 0.0}
     here.reached.clear()
     for name, request in requests.items():

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from sancai.data.characters.corpus import texts
 from sancai.data.characters.library import Library
-from sancai.data.characters.samples import sample_texts
 from sancai.data.characters.split import draw_character
 from sancai.tokenizer import find_words
 
@@ -17,14 +17,13 @@ MOST_COLORS = 4096
 
 def known_words(library: Library) -> list[str]:
     """Return the words of captions, questions and answers, sorted."""
-    texts = sample_texts(library, random.Random(0), NUM_TEXTS)
-    return sorted(words_of(texts))
+    return sorted(words_of(texts(library, random.Random(0), NUM_TEXTS)))
 
 
-def words_of(texts: Iterable[str]) -> set[str]:
+def words_of(told: Iterable[str]) -> set[str]:
     """Return lower-case words; `side-swept` counts whole and in parts."""
     found: set[str] = set()
-    for text in texts:
+    for text in told:
         for word in find_words(text):
             found.update((word, *word.split("-")))
     return found

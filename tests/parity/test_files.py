@@ -9,11 +9,11 @@ from safetensors.torch import load_file, save_file
 from transformers import DeepseekV4ForCausalLM
 
 from builders import random_model, small_config
+from reference import reference_model
 from sancai.checkpoint.conversion import save_official
 from sancai.checkpoint.loading import load_official
 from sancai.model import ModelConfig, Transformer
 from sancai.sequence import Text, pack
-from reference import reference_model
 
 LENGTH = 150
 STOCK = small_config(

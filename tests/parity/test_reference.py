@@ -78,7 +78,7 @@ def test_chunked_prefill_and_decode_equal_stock(twins: Twins, sizes: tuple[int, 
 
 
 @torch.no_grad()
-def test_ragged_rows_equal_stock_rows(twins: Twins) -> None:
+def test_ragged_rows_equal_reference_rows(twins: Twins) -> None:
     lengths = (33, 17)
     packed = pack([[[Text(ids=row[:n].tolist())]] for row, n in zip(twins.ids, lengths, strict=True)])
     logits = twins.model.logits(twins.model(packed).hidden)
@@ -120,7 +120,7 @@ def test_a_text_request_never_enters_the_visual_half(rng: np.random.Generator) -
     assert entered, "the hooks would have seen a visual branch"
 
 
-def test_export_text_holds_exactly_the_stock_half() -> None:
+def test_export_text_gives_exactly_the_text_half() -> None:
     both = random_model(replace(FOUR_STREAMS, visual=visual_config()), seed=7)
     reference = Transformer(FOUR_STREAMS)
     exported = both.export_text()

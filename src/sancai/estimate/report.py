@@ -71,8 +71,8 @@ def speed_lines(model: ModelSpec, runs: list[Execution], training: Training, cou
     names = "; ".join(r.name for r in runs)
     yield line("speed", f"predicted, {names}")
     for label, what, ask, unit in rows:
-        told = "; ".join(f"{format_interval(ask(r.predictor))} {unit}" for r in runs)
-        yield line(label, f"{what}: {told}")
+        text = "; ".join(f"{format_interval(ask(r.predictor))} {unit}" for r in runs)
+        yield line(label, f"{what}: {text}")
     yield from cost_lines(runs[0], training, count)
     yield from training_lines(model, runs[0], count)
 
@@ -81,8 +81,8 @@ def cost_lines(run: Execution, training: Training, count: int) -> Iterator[str]:
     """Yield the cost of training if a price is given."""
     if training.price_per_hour is not None:
         span = run.predictor.training(training.tokens) * (count * training.price_per_hour / 3600)
-        told = f"{training.price_per_hour:g} an hour and chip, {run.name}"
-        yield line("cost", f"{format_interval(span)} for {format_count(training.tokens)} tokens, at {told}")
+        text = f"{training.price_per_hour:g} an hour and chip, {run.name}"
+        yield line("cost", f"{format_interval(span)} for {format_count(training.tokens)} tokens, at {text}")
 
 
 def training_lines(model: ModelSpec, run: Execution, count: int) -> Iterator[str]:
@@ -108,14 +108,14 @@ def training_lines(model: ModelSpec, run: Execution, count: int) -> Iterator[str
 def assumption_lines(model: ModelSpec, runs: list[Execution]) -> Iterator[str]:
     """Yield the assumptions of a prediction."""
     q, machine = runs[0].predictor.scenario, runs[0].predictor.target.machine
-    told = list(chip_assumptions(machine)) if machine is not None else []
+    lines = list(chip_assumptions(machine)) if machine is not None else []
     visual = model.config.visual
     assert visual is not None, "a subject draws"
     own = "its own visual half" if model.has_visual else "a default visual half attached"
     patch = f"{visual.pixel_shuffle}×{visual.pixel_shuffle}"
-    told.append(f"{own}: one token for {patch} pixels, {visual.block_frames} frames a block")
-    told.append(f"training: rows of {q.row:,} tokens, {q.step_tokens:,} a step, recomputation, every token scored")
-    for number, text in enumerate(told):
+    lines.append(f"{own}: one token for {patch} pixels, {visual.block_frames} frames a block")
+    lines.append(f"training: rows of {q.row:,} tokens, {q.step_tokens:,} a step, recomputation, every token scored")
+    for number, text in enumerate(lines):
         yield line("" if number else "assumes", text)
 
 

@@ -4,7 +4,7 @@ All query heads share one key-value head, and keys and values are the same tenso
 adds `exp(sink)` to its denominator and has no value.  `attention_reference` is the slow, readable version; two faster
 versions compute the same, and `attention` calls the faster of them.
 
-Letters: B rows, T queries, H heads, K channels per head, S keys.
+Letters as in `sancai.model`: T queries, H heads, K channels per head, S keys.
 """
 
 import torch

@@ -3,7 +3,7 @@
 Each channel has its own softmax over the tokens of a window.  With overlap, an entry pools the previous window through
 the first half of the channels and its own window through the second half.
 
-Letters: B rows, T tokens, E entries, m tokens per window, W projected channels, K channels per entry.
+Letters as in `sancai.model`: M entries, m tokens per window, W channels before pooling, K channels per entry.
 """
 
 import torch
@@ -15,12 +15,12 @@ from sancai.ops.precision import upcast
 from sancai.ops.samples import compress_samples
 
 Columns = tuple[Tensor, Tensor]
-"""Token indices of each window (B, E, m), int64, and a mask (B, E, m) of those that exist."""
+"""Token indices of each window (B, M, m), int64, and a mask (B, M, m) of those that exist."""
 
 
 @operator("compress", compress_samples)
 def compress(values: Tensor, gates: Tensor, ape: Tensor, own: Columns, previous: Columns | None) -> Tensor:
-    """Return entries (B, E, K) in the dtype of `values`.
+    """Return entries (B, M, K) in the dtype of `values`.
 
     Args:
         values, gates: (B, T, W), W = K, or 2K with overlap.
@@ -41,6 +41,6 @@ def compress(values: Tensor, gates: Tensor, ape: Tensor, own: Columns, previous:
 
 
 def _gather(slots: Tensor, columns: Tensor) -> Tensor:
-    """Gather `slots` (B, T, W) at `columns` (B, E, m); return (B, E, m, W) in fp32."""
+    """Gather `slots` (B, T, W) at `columns` (B, M, m); return (B, M, m, W) in fp32."""
     index = columns.flatten(1)[..., None].expand(-1, -1, slots.shape[-1])
     return upcast(slots).gather(1, index).unflatten(1, columns.shape[1:])

@@ -5,7 +5,7 @@ copy; each tile is multiplied by its group's weight) and `ragged` (one product p
 read on the host, which costs nothing on a CPU).  Group heights are rounded up to a few sizes, because libraries prepare
 a kernel for each new shape.
 
-Letters: N rows, P padded rows, E groups (experts), D input and F output channels.
+Letters: N rows (token and expert pairs), P padded rows, E groups (experts), D input and F output channels.
 """
 
 import math

@@ -4,7 +4,7 @@ DeepSeek-V4 rotates the last `qk_rope_head_dim` channels of each head; pair `i` 
 tokens have three coordinates (t, h, w), and each pair uses one axis.  Text tokens have (p, p, p), which makes their
 table bitwise equal to the one-axis table.  YaRN blends frequencies and scales nothing else (no magnitude factor).
 
-Letters: D channels per head, R rotary channels, R/2 pairs.
+Letters: D channels of a vector, R rotary channels, R/2 pairs.
 """
 
 import math

@@ -5,7 +5,7 @@ sums exist in two equivalent versions: `weigh` and `mix` are small matrix produc
 `weigh_unrolled` and `mix_unrolled` add stream by stream, which a compiler fuses into one loop over the channels.
 Coefficients have their stream dimension first, (N, B, T), so that they vectorise over tokens.
 
-Letters: B rows, T tokens, N streams, D channels.
+Letters as in `sancai.model`: N streams, D channels.
 """
 
 from dataclasses import dataclass

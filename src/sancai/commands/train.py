@@ -48,11 +48,11 @@ def run(arguments: list[str]) -> int | None:
     with Interrupts() as interrupts:
         for session in train.open_stages(todo):
             _train(session, interrupts)
-    is_whole = session.step >= session.config.steps  # the files say so later on ranks that do not write
+    is_complete = session.step >= session.config.steps  # the files say so later on ranks that do not write
     if collectives.is_rank_zero():
         print_result(str(session.folder / "model"))
     collectives.shut_down()
-    return None if is_whole and interrupts.caught is None else STOPPED + (interrupts.caught or 2)
+    return None if is_complete and interrupts.caught is None else STOPPED + (interrupts.caught or 2)
 
 
 def _train(session: Any, interrupts: Interrupts) -> None:

@@ -80,10 +80,10 @@ def cases(library: Library, count: int, split: Split = "held-out") -> list[Case]
     for _ in range(count):
         who, direction = draw_character(library, rng, held_out=held_out)
         clip = library.animations[who["action"]]["clip"]
-        first, whole = (library.visible(who, direction, f) for f in (clip[:1], clip))
+        first, in_clip = (library.visible(who, direction, f) for f in (clip[:1], clip))
         kind, question, answer = _question(library, who, direction, first, rng)
         still = caption(library, who, direction, visible=first, video=False)
-        film = caption(library, who, direction, visible=whole, video=True)
+        film = caption(library, who, direction, visible=in_clip, video=True)
         found.append(Case(who, direction, still, film, kind, question, answer))
     return found
 

@@ -31,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     if debug:
+        import logging
+
+        logging.basicConfig(level=logging.INFO)
         arguments.remove("--debug")
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(help_text())
@@ -54,7 +57,7 @@ def help_text() -> str:
         + '\n\nfor example:\n  sancai image "a knight in steel armour with a red cape, facing left" -o knight.png\n'
         '  sancai video "a skeleton with a spear walking right" -o walk.gif\n'
         '  sancai chat "what is 27 + 82?" --think\n\n'
-        "--debug after any command shows the traceback of an error\n"
+        "--debug after any command shows the log and the traceback of an error\n"
     )
 
 

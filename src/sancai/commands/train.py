@@ -91,10 +91,11 @@ def load_recipe(name: str) -> Any:
 
 
 def _folder(recipe: str, rest: list[str]) -> tuple[pathlib.Path, list[str]]:
-    """Return the run folder and the arguments without `--run`."""
+    """Return the run folder, from `--run FOLDER` or `--run=FOLDER`, and the other arguments."""
+    rest = [part for a in rest for part in (a.split("=", 1) if a.startswith("--run=") else [a])]
     if "--run" in rest:
         at = rest.index("--run")
-        if at + 1 >= len(rest):
+        if not "".join(rest[at + 1 : at + 2]):
             raise ConfigError("--run needs a folder, for example --run runs/first")
         return pathlib.Path(rest[at + 1]), rest[:at] + rest[at + 2 :]
     return pathlib.Path("runs") / recipe.split(".")[-1].replace(":", "-"), rest

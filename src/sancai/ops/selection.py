@@ -9,6 +9,7 @@ ranks that share a cache file select alike.
 import functools
 import hashlib
 import json
+import logging
 import pathlib
 import warnings
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ from sancai.ops.tuning_cache import REFERENCE, Selection, TuningCache
 from sancai.ops.verification import SampleTensors, median_seconds, verify
 
 FILE = "kernels.json"
+LOGGER = logging.getLogger(__name__)
 OPERATORS: tuple[Operator[..., Any], ...] = (
     rms_norm, rotate, attention, sparse_attention, compress, hyper_pre, mix, sinkhorn, route, grouped_matmul, swiglu,
     fused_adamw,
@@ -102,6 +104,9 @@ def select_backends(
         found.append((operator, replace(selection, others=others), kernel))
     for operator, selection, kernel in found:
         SELECTIONS[operator.name, device.type, target.dtype_name] = operator, selection
+        LOGGER.info(
+            "%s on %s in %s: %s (%s)", operator.name, device, target.dtype_name, selection.chosen, selection.why
+        )
         if kernel is not None:
             operator.enable(selection.chosen, kernel, _key_of_calls(operator, target))
     cache.save()

@@ -105,7 +105,7 @@ def test_the_command_runs_all_stages_and_tells_when_they_are_finished(
 ) -> None:
     (tmp_path / "staged.py").write_text(RECIPE, encoding="utf-8")
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
-    command = ["staged:two", "--run", str(tmp_path / "run"), "--log-every", "1", "--seed", "3"]
+    command = ["staged:two", f"--run={tmp_path / 'run'}", "--log-every", "1", "--seed", "3"]
     assert train_command.run(command) is None
     out, said = capsys.readouterr()
     assert out == f"{tmp_path / 'run' / '2-pictures' / 'model'}\n"

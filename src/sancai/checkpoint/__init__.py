@@ -1,7 +1,7 @@
-"""Weights and run states on disk."""
+"""Checkpoints: model folders, DeepSeek's official files, conversion between formats, and training states."""
 
 from sancai.checkpoint.conversion import convert, converted_bytes, save_official
-from sancai.checkpoint.folder import TOKENIZER, WEIGHTS, load_config, load_model, load_weights, read_weights, save_model
+from sancai.checkpoint.folder import TOKENIZER, WEIGHTS, load_model, load_weights, read_weights, save_model
 from sancai.checkpoint.generation import (
     GENERATION,
     Action,
@@ -19,7 +19,7 @@ from sancai.checkpoint.state import load_state, newest_state, save_state, state_
 __all__ = [
     "CONFIG", "GENERATION", "INDEX", "TOKENIZER", "WEIGHTS",
     "Action", "GenerationConfig", "SamplingConfig", "ModelSizes", "load_generation", "model_sizes", "save_generation",
-    "convert", "converted_bytes", "load_config", "load_model", "load_official", "load_state", "load_weights",
+    "convert", "converted_bytes", "load_model", "load_official", "load_state", "load_weights",
     "newest_state", "open_model", "read_config", "read_weights", "save_model", "save_official", "save_state",
     "no_progress", "state_step",
 ]  # fmt: skip

@@ -47,7 +47,7 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         checks = (
-            (_is_whole(self.steps, 1, MAX_STEPS), f"steps is {self.steps}; choose 1 to {MAX_STEPS}"),
+            (_is_integer(self.steps, 1, MAX_STEPS), f"steps is {self.steps}; choose 1 to {MAX_STEPS}"),
             (_is_within(self.guidance, 0, 20), f"guidance is {self.guidance}; choose 0 to 20 (1 is none)"),
             (_is_within(self.guided_above, 0, 1), f"guided_above is {self.guided_above}; choose 0 to 1"),
             (_is_within(self.shift, 0.01, 100), f"shift is {self.shift}; choose 0.01 to 100 (1 is none)"),
@@ -58,7 +58,7 @@ class SamplingConfig:
             (self.sampler in SAMPLERS, f"sampler is {self.sampler!r}; choose one of {', '.join(SAMPLERS)}"),
             (_is_within(self.temperature, 0, 10), f"temperature is {self.temperature}; choose 0 to 10"),
             (_is_within(self.look_temperature, 0, 10), f"look_temperature is {self.look_temperature}; choose 0 to 10"),
-            (_is_whole(self.max_tokens, 1, math.inf), f"max_tokens is {self.max_tokens}; choose at least 1"),
+            (_is_integer(self.max_tokens, 1, math.inf), f"max_tokens is {self.max_tokens}; choose at least 1"),
         )
         for holds, problem in checks:
             if not holds:
@@ -79,7 +79,7 @@ class Action:
     """Frames of the whole action; None means `GenerationConfig.frames`."""
 
     def __post_init__(self) -> None:
-        if self.frames is not None and not _is_whole(self.frames, 1, 4096):
+        if self.frames is not None and not _is_integer(self.frames, 1, 4096):
             raise ConfigError(f"frames of an action is {self.frames!r}; expected a whole number from 1 to 4096")
 
 
@@ -115,7 +115,7 @@ class GenerationConfig:
     def __post_init__(self) -> None:
         for name in ("frame_size", "frames", "max_frames", "block_frames"):
             value = getattr(self, name)
-            if not (_is_whole(value, 1, 4096) or (value is None and name in ("max_frames", "block_frames"))):
+            if not (_is_integer(value, 1, 4096) or (value is None and name in ("max_frames", "block_frames"))):
                 raise ConfigError(f"{name} is {value!r}; expected a whole number from 1 to 4096")
         if self.think not in (True, False, "auto"):
             raise ConfigError(f"think is {self.think!r}; expected true, false or `auto`")
@@ -200,7 +200,7 @@ def _mapping(values: Any, place: str) -> Mapping[str, Any]:
     return values
 
 
-def _is_whole(value: Any, least: float, most: float) -> bool:
+def _is_integer(value: Any, least: float, most: float) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 

@@ -48,11 +48,11 @@ def run(arguments: list[str]) -> int | None:
     with Interrupts() as interrupts:
         for session in train.open_stages(todo):
             _train(session, interrupts)
-    is_whole = session.step >= session.config.steps  # the files say so later on ranks that do not write
+    is_complete = session.step >= session.config.steps  # the files say so later on ranks that do not write
     if collectives.is_rank_zero():
         print_result(str(session.folder / "model"))
     collectives.shut_down()
-    return None if is_whole and interrupts.caught is None else STOPPED + (interrupts.caught or 2)
+    return None if is_complete and interrupts.caught is None else STOPPED + (interrupts.caught or 2)
 
 
 def _train(session: Any, interrupts: Interrupts) -> None:
@@ -91,10 +91,11 @@ def load_recipe(name: str) -> Any:
 
 
 def _folder(recipe: str, rest: list[str]) -> tuple[pathlib.Path, list[str]]:
-    """Return the run folder and the arguments without `--run`."""
+    """Return the run folder, from `--run FOLDER` or `--run=FOLDER`, and the other arguments."""
+    rest = [part for a in rest for part in (a.split("=", 1) if a.startswith("--run=") else [a])]
     if "--run" in rest:
         at = rest.index("--run")
-        if at + 1 >= len(rest):
+        if not "".join(rest[at + 1 : at + 2]):
             raise ConfigError("--run needs a folder, for example --run runs/first")
         return pathlib.Path(rest[at + 1]), rest[:at] + rest[at + 2 :]
     return pathlib.Path("runs") / recipe.split(".")[-1].replace(":", "-"), rest

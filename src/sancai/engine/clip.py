@@ -66,13 +66,13 @@ class Clip:
         path = pathlib.Path(path)
         if path.suffix.lower() != ".png":
             raise MediaError(f"a sprite sheet is a PNG; {path.name} is not: name it {path.stem}.png")
-        beside = path.with_suffix(".json")
-        for target in (path, beside):
+        json_path = path.with_suffix(".json")
+        for target in (path, json_path):
             media.check_writable(target, force)
         playback = self._playback(fps, ".png")
         sheet = media.grid_sheet([media.SheetClip(path.stem, self.frames, playback)])
         media.write_file(path, media.png_bytes(sheet.pixels, playback.parameters))
-        media.write_file(beside, media.sheet_json(sheet, path.name))
+        media.write_file(json_path, media.sheet_json(sheet, path.name))
         return path
 
     def _playback(self, fps: float, suffix: str) -> media.Playback:

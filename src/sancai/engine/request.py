@@ -44,9 +44,9 @@ class Request:
     sampling: SamplingConfig | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "seed", _whole(self.seed, "seed", "0 to 2⁶³ − 1"))
+        object.__setattr__(self, "seed", _integer(self.seed, "seed", "0 to 2⁶³ − 1"))
         if self.frames is not None:
-            object.__setattr__(self, "frames", _whole(self.frames, "frames", "at least 1"))
+            object.__setattr__(self, "frames", _integer(self.frames, "frames", "at least 1"))
         checks = (
             (self.kind in ("chat", "image", "video"), f"kind is {self.kind!r}; expected chat, image or video"),
             (isinstance(self.prompt, str), f"the prompt is of type {type(self.prompt).__name__}; expected a text"),
@@ -75,7 +75,7 @@ class Request:
             raise RequestError("the conversation leaves nothing to answer; end it with a message and let it go on")
 
 
-def _whole(value: Any, name: str, choices: str) -> int:
+def _integer(value: Any, name: str, choices: str) -> int:
     """Return an integer of Python's or NumPy's as Python's."""
     try:
         return operator.index(value)

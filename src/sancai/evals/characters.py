@@ -80,10 +80,10 @@ def cases(library: Library, count: int, split: Split = "held-out") -> list[Case]
     for _ in range(count):
         who, direction = draw_character(library, rng, held_out=held_out)
         clip = library.animations[who["action"]]["clip"]
-        first, whole = (library.visible(who, direction, f) for f in (clip[:1], clip))
+        first, in_clip = (library.visible(who, direction, f) for f in (clip[:1], clip))
         kind, question, answer = _question(library, who, direction, first, rng)
         still = caption(library, who, direction, visible=first, video=False)
-        film = caption(library, who, direction, visible=whole, video=True)
+        film = caption(library, who, direction, visible=in_clip, video=True)
         found.append(Case(who, direction, still, film, kind, question, answer))
     return found
 
@@ -241,8 +241,8 @@ class CharacterSuite:
                 tally.add("question", right)
                 tally.add(f"question_{case.question_kind}", right)
                 if number % 4 == 0:
-                    told = self._ask(shown, "describe the character.")
-                    tally.add("caption_f1", chunk_f1(told, case.image_caption))
+                    answer = self._ask(shown, "describe the character.")
+                    tally.add("caption_f1", chunk_f1(answer, case.image_caption))
         return {"model": model.means(), "unrelated": blind.means()}
 
     def _ask(self, shown: Case, question: str) -> str:
@@ -254,8 +254,8 @@ class CharacterSuite:
         for _ in range(self.config.sums):
             item = addition(rng.randint(10, 99), rng.randint(10, 99))
             for name, think in (("worked_out", True), ("straight", False)):
-                told = self.model.chat(item.question, think=think, max_tokens=64).text.strip()
-                tally.add(name, told == item.answer)
+                answer = self.model.chat(item.question, think=think, max_tokens=64).text.strip()
+                tally.add(name, answer == item.answer)
         return {"model": tally.means()}
 
 
@@ -277,11 +277,11 @@ def blur(picture: np.ndarray) -> np.ndarray:
     return media.blur(picture, 2.0)
 
 
-def chunk_f1(told: str, truth: str) -> float:
+def chunk_f1(answer: str, truth: str) -> float:
     """Return the F1 of the facts in two captions (`red boots`, `facing left`)."""
     first, second = (
         {c.strip() for c in re.split(r",|\band\b|\bwith\b|\bwearing\b|\bholding\b", text) if c.strip()}
-        for text in (told, truth)
+        for text in (answer, truth)
     )
     return 2 * len(first & second) / max(len(first) + len(second), 1)
 

@@ -10,10 +10,10 @@ import torch
 from sancai.checkpoint import (
     TOKENIZER,
     WEIGHTS,
-    load_config,
     load_state,
     load_weights,
     newest_state,
+    read_config,
     read_weights,
 )
 from sancai.codec import PixelCodec
@@ -85,7 +85,7 @@ def _model(config: TrainConfig, is_new: bool) -> Transformer:
     if not (is_new and config.start_from):
         return Transformer(config.model, seed=config.seed)
     source = pathlib.Path(config.start_from)
-    earlier = load_config(source / "model" if newest_state(source) else source)
+    earlier = read_config(source / "model" if newest_state(source) else source)
     attaches = earlier.visual is None and config.model.visual is not None
     model = Transformer(dataclasses.replace(config.model, visual=None) if attaches else config.model, seed=config.seed)
     load_weights(model, *_averaged(source))

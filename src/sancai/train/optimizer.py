@@ -137,11 +137,11 @@ class Optimizer:
         for name, tensor in state["momentum"].items():
             to_local(self.momentum[name]).copy_(to_local(distribute_like(tensor, self.momentum[name])))
         ordered = [p for group in self.adamw.param_groups for p in group["params"]]
-        moved = {i: _beside(ordered[i], facts) for i, facts in state["adamw"]["state"].items()}
+        moved = {i: _distribute_state(ordered[i], facts) for i, facts in state["adamw"]["state"].items()}
         self.adamw.load_state_dict(state["adamw"] | {"state": moved})
 
 
-def _beside(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
+def _distribute_state(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
     """Return AdamW's averages of a parameter as it is kept; the count of steps stays on the host."""
     return {n: v if n == "step" else distribute_like(v, parameter) for n, v in facts.items()}
 

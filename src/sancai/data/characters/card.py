@@ -58,13 +58,13 @@ WEARS = ("{He} is easily known by {his} {garment}.", "{His} {garment} was a gift
 
 def card(who: Person, library: Library, rng: random.Random) -> str:
     """Return the card of a person as one line of JSON with fixed keys."""
-    told = {
+    values = {
         "name": who.name,
         "title": title(who, rng),
         "background": background(who, rng),
         "stats": stats(who, library, rng),
     }
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(values, ensure_ascii=False)
 
 
 def title(who: Person, rng: random.Random) -> str:

@@ -29,6 +29,9 @@ ASKED = (
 def description(looks: Looks, who: Character, direction: str, frame: int, rng: random.Random) -> list[Turn]:
     """Return a question about one frame, and its answer: the seen look as thinking, then a sentence."""
     visible = looks.library.visible(who, direction, [frame])
-    told = caption(looks.library, who, direction, visible=visible, video=False)
+    description = caption(looks.library, who, direction, visible=visible, video=False)
     question = as_typed(rng.choice(ASKED), rng, typos=0.03)
-    return [user(question), assistant(told[0].upper() + told[1:] + ".", str(looks.seen(who, direction, frame)))]
+    return [
+        user(question),
+        assistant(description[0].upper() + description[1:] + ".", str(looks.seen(who, direction, frame))),
+    ]

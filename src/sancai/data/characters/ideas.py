@@ -112,7 +112,7 @@ class Ideas:
         if style == "full" and rng.random() < RANDOM_SHARE:
             return self._random_idea(rng, habits)
         role = self.wardrobe.roles[rng.choice(self.wardrobe.titles)] if rng.random() < habits.role else None
-        body, told = self._body(rng, role)
+        body, stated = self._body(rng, role)
         count = rng.choices(range(len(habits.forced)), habits.forced)[0]
         slots = self._slots(rng, count)
         forced = self.wardrobe.force(rng, body, slots, "slash" if rng.random() < 0.05 else "walk")
@@ -120,7 +120,7 @@ class Ideas:
         who = self.wardrobe.dress(role or self.wardrobe.anyone, rng, body, forced, removed)
         if removed & set(who["items"]):
             return None
-        idea = Idea(style, who, "", role, list(forced), removed, told | set(forced))
+        idea = Idea(style, who, "", role, list(forced), removed, stated | set(forced))
         return self._posed(rng, idea, habits)
 
     def _random_idea(self, rng: random.Random, habits: Habits) -> Idea | None:
@@ -130,18 +130,18 @@ class Ideas:
 
     def _body(self, rng: random.Random, role: Role | None) -> tuple[tuple[str, str], set[str]]:
         """Return species and build, and which of them have to be told."""
-        told = set()
+        stated = set()
         species, build = self.wardrobe.body(role or self.wardrobe.anyone, rng)
         if rng.random() < (0.2 if role else 0.3):
             names = sorted(self.library.species)
             species = rng.choices(names, [self.library.species[n]["weight"] ** 0.5 for n in names])[0]
             build = self.wardrobe.build(role or self.wardrobe.anyone, species, rng)
-            told.add("species")
+            stated.add("species")
         if species != "human" and (role is None or rng.random() < 0.5):
-            told.add("species")
+            stated.add("species")
         if rng.random() < (0.3 if role else 0.6):
-            told.add("build")
-        return (species, build), told
+            stated.add("build")
+        return (species, build), stated
 
     def _slots(self, rng: random.Random, count: int) -> list[str]:
         """Return different slots to ask for, capes, wings and bags not together."""

@@ -272,8 +272,14 @@ class Limits:
 
 def _build(words: str) -> str | None:
     """Return the build that a noun tells, None where it leaves it open."""
-    told = set(words.split())
-    return "woman" if told & {"woman", "girl", "mermaid", "giantess"} else "man" if told & {"man", "boy"} else None
+    known_words = set(words.split())
+    return (
+        "woman"
+        if known_words & {"woman", "girl", "mermaid", "giantess"}
+        else "man"
+        if known_words & {"man", "boy"}
+        else None
+    )
 
 
 def plural(noun: str) -> str:

@@ -66,7 +66,7 @@ class Prompter:
         idea = self.ideas.plain_role(rng, role, held_out=held_out)
         return self.looks.of(idea.who, idea.direction)
 
-    def told(self, look: Look) -> str:
+    def sentence(self, look: Look) -> str:
         """Return one sentence about a look."""
         who, direction = self.looks.character(look)
         text = caption(self.library, who, direction, video=False)

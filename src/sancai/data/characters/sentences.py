@@ -118,13 +118,13 @@ def _one(rng: random.Random, facts: Facts) -> str:
     if rng.random() < 0.25:
         parts[0], parts[1] = parts[1], parts[0]
     pause = rng.choice((" ", ", "))
-    told = 0
+    count = 0
     for verb, things in parts:
         if things:
             rng.shuffle(things)
-            between = " " if told == 0 else " and " if told == 1 and rng.random() < 0.2 else pause
+            between = " " if count == 0 else " and " if count == 1 and rng.random() < 0.2 else pause
             text += f"{between}{verb} {_joined(rng, things)}"
-            told += 1
+            count += 1
     return _ended(rng, text, facts, rng.choice((", ", ", ", ", ", " ")))
 
 

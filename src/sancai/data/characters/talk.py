@@ -90,8 +90,8 @@ class Talk:
         prompt: Prompt = self.prompter.draw(rng, held_out=held_out, style="short")
         turns = prompt.turns()
         assert prompt.look is not None
-        told = self.prompter.told(prompt.look)
-        return [*turns, user(as_typed(rng.choice(MEMORY), rng)), assistant(told)]
+        sentence = self.prompter.sentence(prompt.look)
+        return [*turns, user(as_typed(rng.choice(MEMORY), rng)), assistant(sentence)]
 
 
 def facts(library: Library) -> dict[str, str]:

@@ -20,10 +20,10 @@ def known_words(library: Library) -> list[str]:
     return sorted(words_of(texts(library, random.Random(0), NUM_TEXTS)))
 
 
-def words_of(told: Iterable[str]) -> set[str]:
+def words_of(texts: Iterable[str]) -> set[str]:
     """Return lower-case words; `side-swept` counts whole and in parts."""
     found: set[str] = set()
-    for text in told:
+    for text in texts:
         for word in find_words(text):
             found.update((word, *word.split("-")))
     return found

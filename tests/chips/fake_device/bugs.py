@@ -1,6 +1,6 @@
 """Nineteen bugs that a CPU does not show, each planted in a real step, and what refuses it.
 
-    PYTHONPATH=src:tests python -m chips.standin.bugs ascend
+    PYTHONPATH=src:tests python -m chips.fake_device.bugs ascend
 
 plants one after the other and prints one line of JSON.
 """
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chips.standin.work import Share, stand_in, start, train_config
+from chips.fake_device.workload import Share, fake_device, start, train_config
 from sancai.model.attention import Attention
 from sancai.train.trainer import Trainer
 
@@ -190,8 +190,8 @@ def planted(trainer: Trainer, bug: Callable[[Tensor], Tensor]) -> Callable[[], o
 
 
 def main(key: str) -> dict[str, Any]:
-    """Plant every bug on the chip's stand-in and on the CPU."""
-    here = stand_in(key)
+    """Plant every bug on the chip's fake device and on the CPU."""
+    here = fake_device(key)
     report: dict[str, Any] = {"device": {}, "cpu": {}, "lacking": {}}
     with tempfile.TemporaryDirectory() as folder:
         for place, device in (("device", key), ("cpu", "cpu")):

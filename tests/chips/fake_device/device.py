@@ -1,7 +1,7 @@
-"""The stand-in: one tensor class over CPU data, and a table that says which operators the chip has.
+"""The fake device: one tensor class over CPU data, and a table that says which operators the chip has.
 
 `install` must run before the first backward pass of the process (the autograd engine counts devices once),
-and a process has one stand-in only.  What it refuses raises `RefusedError`, which names the rule.
+and a process has one fake device only.  What it refuses raises `RefusedError`, which names the rule.
 
 Traps of PyTorch that shape this file: a fallback for the whole slot cannot be registered from Python, so
 operators are resolved one by one; tensors made by composite kernels come through `empty`, which has no
@@ -19,7 +19,7 @@ from torch._C import DispatchKey
 from torch.utils import backend_registration
 from torch.utils._pytree import tree_map
 
-from chips.standin.rules import ARITHMETIC, DYNAMIC, EMPTY, INDEXED, PRECISE, RANGES, READS, SAME, WHOLE
+from chips.fake_device.rules import ARITHMETIC, DYNAMIC, EMPTY, INDEXED, PRECISE, RANGES, READS, SAME, WHOLE
 from sancai.device.chip import Chip
 from sancai.device.operators import BASIC_OPERATORS
 from sancai.device.transfer import is_transferring
@@ -38,7 +38,7 @@ class RefusedError(RuntimeError):
 
 
 class DeviceTensor(torch.Tensor):
-    """A tensor of the stand-in; `held` is its data on the CPU."""
+    """A tensor of the fake device; `held` is its data on the CPU."""
 
     held: torch.Tensor
 
@@ -69,7 +69,7 @@ class DeviceTensor(torch.Tensor):
         return runner(args, kwargs or {})
 
 
-class StandIn:
+class FakeDevice:
     """One chip: its record, its table, and what has been asked of it."""
 
     def __init__(self, chip: Chip, table: frozenset[str]) -> None:
@@ -275,7 +275,7 @@ class _Module:
         return 1
 
     def get_device_name(self, index: int = 0) -> str:
-        return f"stand-in for {device().chip.title}"
+        return f"fake device for {device().chip.title}"
 
     def _is_in_bad_fork(self) -> bool:
         return False
@@ -290,11 +290,11 @@ class _Module:
 _installed: list[Any] = []
 
 
-def install(chip: Chip, table: frozenset[str]) -> StandIn:
-    """Put a stand-in for the chip into PyTorch's open slot, under the chip's own device type."""
+def install(chip: Chip, table: frozenset[str]) -> FakeDevice:
+    """Put a fake device for the chip into PyTorch's open slot, under the chip's own device type."""
     if _installed:
-        raise RuntimeError("a process has one stand-in; start another process for another chip")
-    here = StandIn(chip, table)
+        raise RuntimeError("a process has one fake device; start another process for another chip")
+    here = FakeDevice(chip, table)
     backend_registration._setup_privateuseone_for_python_backend(chip.device_type, _Module())
     library = torch.library.Library("aten", "IMPL")
     here.register(library)
@@ -303,8 +303,8 @@ def install(chip: Chip, table: frozenset[str]) -> StandIn:
     return here
 
 
-def device() -> StandIn:
-    """Return the stand-in of this process."""
+def device() -> FakeDevice:
+    """Return the fake device of this process."""
     return _installed[0]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from chips.rehearsal.elf import Library, read_library
+from chips.dry_run.elf import Library, read_library
 
 SOURCE = pathlib.Path(__file__).with_name("runtime.c")
 FAMILIES = re.compile(r"(aclnn|acl[A-Z]|acl(rt|op|mdl|sys)[A-Z]|Hccl|Msprof|rt[A-Z])\w*")

@@ -1,7 +1,7 @@
-"""Sets the rehearsal up and runs it: finds the host code, builds the empty runtime, plays the scenes in a child.
+"""Sets the dry run up and runs it: finds the host code, builds the empty runtime, plays the scenarios in a child.
 
-The host code is the released `torch-npu` wheel, unpacked into `ascend-rehearsal` of the virtual environment (which
-`make test` does) or the folder that SANCAI_REHEARSAL names.  It must never be installed: without the vendor's driver
+The host code is the released `torch-npu` wheel, unpacked into `torch-npu` of the virtual environment (which
+`make test` does) or the folder that SANCAI_DRY_RUN names.  It must never be installed: without the vendor's driver
 it keeps `import torch` from working.
 """
 
@@ -17,30 +17,30 @@ from typing import Any
 
 import torch
 
-from chips.rehearsal.runtime import Runtime, build, compiler
+from chips.dry_run.runtime import Runtime, build, compiler
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-GOLDEN = pathlib.Path(__file__).with_name("golden.json")
+SNAPSHOT = pathlib.Path(__file__).with_name("snapshot.json")
 PACKAGE = "torch_npu"
 COMPARED = ("train", "keep", "long", "chat", "image", "film", "fused", "shard")
-"""Scenes whose launches are kept in the golden list."""
+"""Scenarios whose launches are kept in the snapshot."""
 SLOW = re.compile(r"kernel \[(\w+)\] can not support dtype .* on AiCore")
 """How the host code warns of a kernel that runs on the chip's slow unit in the number format asked for."""
 SECONDS = 600
 NOTE = (
-    "The Ascend rehearsal checks no arithmetic: kernels do nothing, results are uninitialised memory. It shows which "
+    "The Ascend dry run checks no arithmetic: kernels do nothing, results are uninitialised memory. It shows which "
     "kernels and collectives the vendor's host code launches for this project, and that none is missing."
 )
-REGENERATE = "make golden"
+REGENERATE = "make snapshots"
 
 
 def site() -> pathlib.Path:
     """Return the folder of the unpacked host code, whether it is there or not."""
-    return pathlib.Path(os.environ.get("SANCAI_REHEARSAL") or pathlib.Path(sys.prefix, "ascend-rehearsal"))
+    return pathlib.Path(os.environ.get("SANCAI_DRY_RUN") or pathlib.Path(sys.prefix, "torch-npu"))
 
 
 def obstacle() -> str | None:
-    """Return why the rehearsal cannot run here, None if it can."""
+    """Return why the dry run cannot run here, None if it can."""
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
         return f"the host code exists for Linux on x86_64 and aarch64, this is {sys.platform} on {platform.machine()}"
     if not list(site().glob(f"{PACKAGE}/_C.cpython-{sys.version_info.major}{sys.version_info.minor}-*.so")):
@@ -73,33 +73,36 @@ def set_up(folder: pathlib.Path) -> Runtime:
     return build(site(), folder, command)
 
 
-def rehearse(runtime: Runtime, *arguments: str) -> dict[str, Any]:
-    """Play the scenes (all, or those named) in a child; return what came of each.
+def run_scenarios(runtime: Runtime, *arguments: str) -> dict[str, Any]:
+    """Play the scenarios (all, or those named) in a child; return what came of each.
 
     Raises:
         RuntimeError: the child died.
     """
-    target = runtime.folder / "played.json"
-    command = [sys.executable, "-m", "chips.rehearsal.scenes", str(target), *arguments]
+    target = runtime.folder / "results.json"
+    command = [sys.executable, "-m", "chips.dry_run.scenarios", str(target), *arguments]
     done = subprocess.run(
         command, cwd=runtime.folder, env=_environment(runtime), capture_output=True, text=True, timeout=SECONDS
     )
     if done.returncode or not target.is_file():
-        raise RuntimeError(f"the rehearsal ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}")
-    played: dict[str, Any] = json.loads(target.read_text("utf-8"))
-    return played | {"said": done.stdout, "warned": done.stderr}
+        raise RuntimeError(f"the dry run ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}")
+    results: dict[str, Any] = json.loads(target.read_text("utf-8"))
+    return results | {"said": done.stdout, "warned": done.stderr}
 
 
-def golden(runtime: Runtime, played: dict[str, Any]) -> dict[str, Any]:
-    """Return what is kept of a rehearsal: names and counts, without times."""
-    kept = ("kernels", "older", "collectives", "host_reads")
-    scenes = {name: {key: played[name][key] for key in kept} for name in COMPARED}
+def snapshot(runtime: Runtime, results: dict[str, Any]) -> dict[str, Any]:
+    """Return the snapshot of a dry run: names of kernels, collectives and device-to-host reads, without times."""
+    kept = ("older", "collectives", "host_reads")
+    scenarios = {
+        name: {"kernels": sorted(results[name]["kernels"])} | {key: results[name][key] for key in kept}
+        for name in COMPARED
+    }
     return {
         "host_code": f"torch-npu {host_version()}",
         "undefined": list(runtime.undefined),
         "looked_up": runtime.num_kernels,
-        "slow": sorted(set(SLOW.findall(played["warned"]))),
-        "scenes": scenes,
+        "slow": sorted(set(SLOW.findall(results["warned"]))),
+        "scenarios": scenarios,
     }
 
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from builders import chunked_logits, largest, noisy, pack_ids, random_model, visual_config
+from reference import reference_model
 from sancai.checkpoint.names import from_official, to_official
 from sancai.model import ModelConfig, Transformer
 from sancai.ops.rope import YarnScaling
 from sancai.sequence import Text, pack
-from stock import stock_twin
 
 TOLERANCE = 1e-4
 LONGEST = 75
@@ -37,7 +37,7 @@ LENGTHS = sorted({1, 2, 47, 48, 49, 64, LONGEST} | {b + d for b in BORDERS.value
 
 @dataclass(frozen=True)
 class Twins:
-    """Our model, the stock logits by length, and the ids."""
+    """Our model, the reference logits by length, and the ids."""
 
     model: Transformer
     ids: Tensor
@@ -49,14 +49,14 @@ def twins(request: pytest.FixtureRequest) -> Twins:
     config = CONFIGS[request.param]
     model = random_model(config, seed=3, amount=0.05)
     ids = torch.randint(0, config.vocab_size, (2, LONGEST), generator=torch.Generator().manual_seed(5))
-    twin = stock_twin(model)
+    twin = reference_model(model)
     with torch.no_grad():
         expected = {n: twin(ids[:, :n]).logits for n in LENGTHS}
     return Twins(model, ids, expected)
 
 
 @torch.no_grad()
-def test_prefill_equals_stock_at_lengths_around_every_border(twins: Twins) -> None:
+def test_prefill_equals_the_reference_at_lengths_around_every_border(twins: Twins) -> None:
     wrong = {}
     for length, expected in twins.expected.items():
         logits = twins.model.logits(twins.model(pack_ids(twins.ids[:, :length])).hidden)
@@ -78,7 +78,7 @@ def test_chunked_prefill_and_decode_equal_stock(twins: Twins, sizes: tuple[int, 
 
 
 @torch.no_grad()
-def test_ragged_rows_equal_stock_rows(twins: Twins) -> None:
+def test_ragged_rows_equal_reference_rows(twins: Twins) -> None:
     lengths = (33, 17)
     packed = pack([[[Text(ids=row[:n].tolist())]] for row, n in zip(twins.ids, lengths, strict=True)])
     logits = twins.model.logits(twins.model(packed).hidden)
@@ -120,11 +120,11 @@ def test_a_text_request_never_enters_the_visual_half(rng: np.random.Generator) -
     assert entered, "the hooks would have seen a visual branch"
 
 
-def test_export_text_holds_exactly_the_stock_half() -> None:
+def test_export_text_gives_exactly_the_text_half() -> None:
     both = random_model(replace(FOUR_STREAMS, visual=visual_config()), seed=7)
-    stock = Transformer(FOUR_STREAMS)
+    reference = Transformer(FOUR_STREAMS)
     exported = both.export_text()
-    assert set(exported) == set(stock.state_dict())
+    assert set(exported) == set(reference.state_dict())
     assert all(torch.equal(tensor, both.state_dict()[name]) for name, tensor in exported.items())
 
 

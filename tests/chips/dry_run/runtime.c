@@ -58,7 +58,7 @@ API(aclopCompileAndExecute)(const char *name) { return old_operator(name); }
 API(aclopCompileAndExecuteV2)(const char *name) { return old_operator(name); }
 
 /* Writes one line "name count" for all that was called since the last report. */
-int rehearsal_report(const char *path)
+int dry_run_report(const char *path)
 {
     FILE *file = fopen(path, "w");
     if (!file) return 1;
@@ -74,7 +74,7 @@ int rehearsal_report(const char *path)
 }
 
 /* Chooses the byte that everything read back to the host consists of: nothing was computed that could be read. */
-void rehearsal_read_as(int byte) { read_as = byte; }
+void dry_run_read_as(int byte) { read_as = byte; }
 
 /* ---- devices ----------------------------------------------------------------------------------------------------- */
 
@@ -86,7 +86,7 @@ static const char *setting(const char *name, const char *otherwise)
     return value && *value ? value : otherwise;
 }
 
-ANSWERS(const char *, aclrtGetSocName)(void) { return setting("REHEARSAL_CHIP", "Ascend910B2"); }
+ANSWERS(const char *, aclrtGetSocName)(void) { return setting("DRY_RUN_CHIP", "Ascend910B2"); }
 ANSWERS(const char *, aclGetRecentErrMsg)(void) { return ""; }
 API(aclrtGetDeviceCount)(uint32_t *count) { *count = atoi(setting("REHEARSAL_DEVICES", "8")); return WELL; }
 API(aclrtSetDevice)(int32_t device) { chosen = device; return WELL; }
@@ -261,5 +261,5 @@ API(HcclCreateSubCommConfig)(
     return handle(group);
 }
 API(HcclCommDestroy)(void *group) { free(group); return WELL; }
-API(HcclGetCommName)(void *group, char *name) { (void)group; strcpy(name, "rehearsal"); return WELL; }
+API(HcclGetCommName)(void *group, char *name) { (void)group; strcpy(name, "dry run"); return WELL; }
 API(HcclGetCommAsyncError)(void *group, int *error) { (void)group; *error = 0; return WELL; }

@@ -1,4 +1,4 @@
-"""What the stand-in knows of operators: which it refuses."""
+"""What the fake device knows of operators: which it refuses."""
 
 SAME = {"convolution": "convolution_overrideable", "convolution_backward": "convolution_backward_overrideable"}
 """Whole operators and the name under which a device outside PyTorch's tree supplies them."""
@@ -25,7 +25,7 @@ DYNAMIC = frozenset(
 PRECISE = frozenset(
     {"topk", "sort", "sort.stable", "cumsum", "gather", "_softmax", "_log_softmax", "logsumexp", "multinomial"}
 )
-"""Operators that makers document for fp32 only, or that routing needs exact: never in half precision."""
+"""Operators that vendors document for fp32 only, or that routing needs exact: never in half precision."""
 
 ARITHMETIC = frozenset(
     {

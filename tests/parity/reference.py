@@ -41,7 +41,7 @@ RENAMES = [
 ]
 
 
-def stock_config(config: ModelConfig) -> DeepseekV4Config:
+def reference_config(config: ModelConfig) -> DeepseekV4Config:
     """Return transformers' configuration for the same architecture."""
     ratios = config.compress_ratios[: config.num_hidden_layers]
     yarn = config.rope_scaling
@@ -77,7 +77,7 @@ def stock_config(config: ModelConfig) -> DeepseekV4Config:
     )
 
 
-def stock_weights(model: Transformer) -> dict[str, torch.Tensor]:
+def reference_weights(model: Transformer) -> dict[str, torch.Tensor]:
     """Return the text weights under transformers' names."""
     plain = {n: t for n, t in model.export_text().items() if not n.startswith("mtp.") and ".experts.w" not in n}
     out = {}
@@ -92,13 +92,13 @@ def stock_weights(model: Transformer) -> dict[str, torch.Tensor]:
     return out
 
 
-def stock_twin(model: Transformer) -> DeepseekV4ForCausalLM:
-    """Return the stock model with the same weights."""
-    twin = DeepseekV4ForCausalLM(stock_config(model.config)).eval()
+def reference_model(model: Transformer) -> DeepseekV4ForCausalLM:
+    """Return the reference model with the same weights."""
+    twin = DeepseekV4ForCausalLM(reference_config(model.config)).eval()
     own = twin.state_dict()
-    given = {n: t for n, t in stock_weights(model).items() if n in own}
-    left = [n for n in stock_weights(model) if n not in own]
+    given = {n: t for n, t in reference_weights(model).items() if n in own}
+    left = [n for n in reference_weights(model) if n not in own]
     missing, _ = twin.load_state_dict(given, strict=False)
     if left or missing:
-        raise AssertionError(f"names differ: only ours {left}, only stock {missing}")
+        raise AssertionError(f"names differ: only ours {left}, only reference {missing}")
     return twin

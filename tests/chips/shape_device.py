@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 
-class FakeDevice(TorchDispatchMode):
+class ShapeDevice(TorchDispatchMode):
     """Inside, tensors made on the device are shapes.
 
     Raises:

@@ -1,7 +1,7 @@
-"""The rehearsal itself: scenes that the project's code plays on device "npu", an empty runtime under the host code.
+"""the dry run itself: scenarios that the project's code plays on device "npu", an empty runtime under the host code.
 
 Runs in a process of its own (`sancai` must find the host code installed, as on a user's machine), one JSON file out.
-No arithmetic happens: what a scene shows is which kernels and collectives the host code launches, that it has every
+No arithmetic happens: what a scenario shows is which kernels and collectives the host code launches, that it has every
 one of them, and how often values are read back to the host.
 """
 
@@ -59,22 +59,22 @@ class Counting:
 
     def read_as(self, byte: int) -> None:
         """Choose what bytes everything read back to the host consists of."""
-        self._runtime.rehearsal_read_as(byte)
+        self._runtime.dry_run_read_as(byte)
 
     def take(self) -> Calls:
         """Return how often everything was called since the last time."""
         torch.accelerator.synchronize()
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "calls")
-            if self._runtime.rehearsal_report(str(path).encode()):
+            if self._runtime.dry_run_report(str(path).encode()):
                 raise OSError(f"the runtime could not write {path}")
             pairs = (line.rsplit(" ", 1) for line in path.read_text("utf-8").splitlines())
             return {name: int(count) for name, count in pairs}
 
 
 @dataclasses.dataclass(frozen=True)
-class Stage:
-    """What all scenes share."""
+class Setup:
+    """What all scenarios share."""
 
     counting: Counting
     platform: Platform
@@ -88,25 +88,25 @@ class Stage:
         return model
 
 
-def train(stage: Stage) -> None:
+def train(setup: Setup) -> None:
     """Take steps of the recipe: Muon and AdamW, all tasks, routing biases, the weights' average."""
-    trainer = Trainer(stage.model(), stage.dataset, CONFIG)
-    stage.counting.take()
+    trainer = Trainer(setup.model(), setup.dataset, CONFIG)
+    setup.counting.take()
     for number in STEPS:
         trainer.step(number)
 
 
-def again(stage: Stage) -> None:
+def again(setup: Setup) -> None:
     """Take one step twice, between them choosing other values for what is read back; launches must not change."""
-    trainer = Trainer(stage.model(), stage.dataset, CONFIG)
+    trainer = Trainer(setup.model(), setup.dataset, CONFIG)
     trainer.step(0)
     reports, taken = [], []
     for byte in (0, OTHER_BYTE):
-        stage.counting.read_as(byte)
-        stage.counting.take()
+        setup.counting.read_as(byte)
+        setup.counting.take()
         reports.append(trainer.step(3))
-        taken.append(stage.counting.take())
-    stage.counting.read_as(0)
+        taken.append(setup.counting.take())
+    setup.counting.read_as(0)
     if reports[0] == reports[1]:
         raise AssertionError("both steps reported the same: they read nothing back, so this shows nothing")
     if taken[0] != taken[1]:
@@ -114,71 +114,71 @@ def again(stage: Stage) -> None:
         raise AssertionError(f"values read back to the host steer a training step: {sorted(changed)} changed")
 
 
-def keep(stage: Stage) -> None:
+def keep(setup: Setup) -> None:
     """Train through the loop, write state and model, and go on from them."""
     with tempfile.TemporaryDirectory() as folder:
-        run_kernel = Run(CONFIG, pathlib.Path(folder), Trainer(stage.model(), stage.dataset, CONFIG), stage.tokenizer)
-        run_kernel.train(until=1)
-        run_kernel.trainer.model.load_state_dict(run_kernel.state()["weights"])
-        run_kernel.trainer.optimizer.load_state_dict(run_kernel.state()["optimizer"])
+        run = Run(CONFIG, pathlib.Path(folder), Trainer(setup.model(), setup.dataset, CONFIG), setup.tokenizer)
+        run.train(until=1)
+        run.trainer.model.load_state_dict(run.state()["weights"])
+        run.trainer.optimizer.load_state_dict(run.state()["optimizer"])
 
 
-def long(stage: Stage) -> None:
+def long(setup: Setup) -> None:
     """Read a long document and learn from it: more keys than the two plain products are used for."""
-    model = stage.model()
-    stage.counting.take()
+    model = setup.model()
+    setup.counting.take()
     output = model(pack([[[Text(ids=[5] * 1100)]]]), aux=AuxiliaryLosses())
     assert output.hidden is not None
     model.logits(output.hidden).sum().backward()
 
 
-def chat(stage: Stage) -> None:
+def chat(setup: Setup) -> None:
     """Answer in text, the likeliest token and drawn ones, once about a picture."""
-    engine = _engine(stage)
+    engine = _engine(setup)
     picture = np.zeros((64, 64, 4), np.uint8)
     _generate(engine, Request(kind="chat", prompt="What is 2 + 3?", sampling=SamplingConfig(max_tokens=6)))
     sampling = SamplingConfig(max_tokens=6, temperature=1.0)
     _generate(engine, Request(kind="chat", prompt="Who is it?", pictures=[picture], sampling=sampling))
 
 
-def image(stage: Stage) -> None:
+def image(setup: Setup) -> None:
     """Draw a picture, with guidance."""
-    assert _generate(_engine(stage), Request(kind="image", prompt="an orc", sampling=SamplingConfig(steps=3))) == 1
+    assert _generate(_engine(setup), Request(kind="image", prompt="an orc", sampling=SamplingConfig(steps=3))) == 1
 
 
-def film(stage: Stage) -> None:
+def film(setup: Setup) -> None:
     """Film a clip of two blocks, the first committed to the cache."""
     frames = (CONFIG.model.visual or VisualConfig()).block_frames + 2
     request = Request(kind="video", prompt="an orc walks", frames=frames, sampling=SamplingConfig(steps=2))
-    assert _generate(_engine(stage), request) == frames
+    assert _generate(_engine(setup), request) == frames
 
 
-def shard(stage: Stage) -> None:
+def shard(setup: Setup) -> None:
     """Take a step as rank 0 of 8: every weight cut in eight, experts gathered in bf16, the rest in fp32."""
-    kind = stage.platform.device.type
+    kind = setup.platform.device.type
     set_device(torch.device(kind, 0))
     store = dist.HashStore()  # no other rank is there, and none is waited for
     dist.init_process_group(dist.get_default_backend_for_device(kind), rank=0, world_size=WORLD, store=store)
     mixture = {task: dataclasses.replace(share, rows=WORLD) for task, share in CONFIG.mixture.items()}
     config = dataclasses.replace(CONFIG, mixture=mixture)
     visual = dataclasses.replace(CONFIG.model.visual or VisualConfig(), n_routed_experts=WORLD)
-    model = stage.model(dataclasses.replace(CONFIG.model, n_routed_experts=WORLD, visual=visual))
-    with mock.patch.object(collectives, "_joined", True):
-        sharding.shard(model, [m for m in model.modules() if isinstance(m, Experts)], stage.platform)
-        trainer = Trainer(model, stage.dataset, config)
-        stage.counting.take()
+    model = setup.model(dataclasses.replace(CONFIG.model, n_routed_experts=WORLD, visual=visual))
+    with mock.patch.object(collectives, "_is_initialized", True):
+        sharding.shard(model, [m for m in model.modules() if isinstance(m, Experts)], setup.platform)
+        trainer = Trainer(model, setup.dataset, config)
+        setup.counting.take()
         trainer.step(0)
     dist.destroy_process_group()
 
 
-def fused(stage: Stage) -> None:
+def fused(setup: Setup) -> None:
     """Call every fused operator that a role may use, forward and backward; its results look like the reference's."""
     operators = {operator.name: operator for operator in OPERATORS}
     formats = (torch.bfloat16, torch.float16, torch.float32)
     for backend, dtype in itertools.product(ascend.BACKENDS, formats):
         operator, kernel = operators[backend.operator], backend.load()
         samples = [
-            c for c in operator.samples(SampleTensors(stage.platform.device, dtype)) if kernel.supports(*c.arguments)
+            c for c in operator.samples(SampleTensors(setup.platform.device, dtype)) if kernel.supports(*c.arguments)
         ]
         for case in samples:
             leaves = [case.arguments[i].requires_grad_() for i in case.differentiable]
@@ -197,28 +197,28 @@ def _tensors(out: torch.Tensor | tuple[torch.Tensor, ...]) -> list[torch.Tensor]
     return list(out) if isinstance(out, tuple) else [out]
 
 
-def lacking(stage: Stage) -> None:
+def lacking(setup: Setup) -> None:
     """Ask for an operator that this chip has no kernel for."""
-    torch.linalg.eigh(torch.ones(2, 2, device=stage.platform.device, dtype=torch.float32))
+    torch.linalg.eigh(torch.ones(2, 2, device=setup.platform.device, dtype=torch.float32))
 
 
-def unknown_size(stage: Stage) -> None:
+def unknown_size(setup: Setup) -> None:
     """Ask for a result whose size depends on the data."""
-    torch.ones(2, 2, device=stage.platform.device, dtype=torch.float32).nonzero()
+    torch.ones(2, 2, device=setup.platform.device, dtype=torch.float32).nonzero()
 
 
-SCENES: dict[str, Callable[[Stage], None]] = {
-    scene.__name__: scene
-    for scene in (train, again, keep, long, chat, image, film, fused, shard, lacking, unknown_size)
+SCENARIOS: dict[str, Callable[[Setup], None]] = {
+    scenario.__name__: scenario
+    for scenario in (train, again, keep, long, chat, image, film, fused, shard, lacking, unknown_size)
 }
 
 
-def _engine(stage: Stage) -> Engine:
-    with mock.patch("sancai.engine.engine.choose_providers"):  # nothing is computed: a trial would choose by chance
+def _engine(setup: Setup) -> Engine:
+    with mock.patch("sancai.engine.engine.select_backends"):  # nothing is computed: a trial would choose by chance
         engine = Engine(
-            Transformer(CONFIG.model, seed=0), stage.tokenizer, stage.platform, GenerationConfig(max_frames=64)
+            Transformer(CONFIG.model, seed=0), setup.tokenizer, setup.platform, GenerationConfig(max_frames=64)
         )
-    stage.counting.take()
+    setup.counting.take()
     return engine
 
 
@@ -231,18 +231,18 @@ def _generate(engine: Engine, request: Request) -> int:
 # ---- what came of it ----------------------------------------------------------------------------------------------
 
 
-def play(stage: Stage, scene: Callable[[Stage], None], where: bool) -> dict[str, object]:
-    """Return what a scene launched, how long the host took and how it failed, if it did."""
+def run_scenario(setup: Setup, scenario: Callable[[Setup], None], where: bool) -> dict[str, object]:
+    """Return what a scenario launched, how long the host took and how it failed, if it did."""
     reads, error = HostReads(), ""
-    stage.counting.take()
+    setup.counting.take()
     started = time.monotonic()
     try:
         with reads if where else torch.enable_grad():
-            scene(stage)
+            scenario(setup)
     except Exception:
         error = traceback.format_exc()
     seconds = time.monotonic() - started
-    calls = stage.counting.take()
+    calls = setup.counting.take()
     return {
         "kernels": {n: c for n, c in calls.items() if n.startswith("aclnn") and not n.endswith("GetWorkspaceSize")},
         "older": {n: c for n, c in calls.items() if n.startswith("aclop:")},
@@ -281,25 +281,25 @@ def _is_away(tensor: torch.Tensor) -> bool:
     return tensor.device.type not in ("cpu", "meta")
 
 
-def _stage() -> Stage:
+def _setup() -> Setup:
     tokenizer = Tokenizer.train(CONFIG.data.texts(random.Random(0), 600), CONFIG.model.vocab_size)
-    return Stage(Counting(), get_platform("auto"), tokenizer, CONFIG.data.open(tokenizer))
+    return Setup(Counting(), get_platform("auto"), tokenizer, CONFIG.data.open(tokenizer))
 
 
 def main(arguments: list[str]) -> Iterator[str]:
-    """Play the scenes named (all without names) and write what came of them; yield a line each.
+    """Play the scenarios named (all without names) and write what came of them; yield a line each.
 
-    Arguments: the file to write, `--where` to note which lines read back (slow), names of scenes.
+    Arguments: the file to write, `--where` to note which lines read back (slow), names of scenarios.
     """
     target, *rest = arguments
-    names = [name for name in rest if name != "--where"] or list(SCENES)
+    names = [name for name in rest if name != "--where"] or list(SCENARIOS)
     started = time.monotonic()
-    stage = _stage()
-    kind, count = stage.platform.device.type, torch.accelerator.device_count()
+    setup = _setup()
+    kind, count = setup.platform.device.type, torch.accelerator.device_count()
     yield f"device {kind}, {count} of them; nothing is computed on them"
-    done: dict[str, object] = {"device": stage.platform.device.type, "torch": torch.__version__}
+    done: dict[str, object] = {"device": setup.platform.device.type, "torch": torch.__version__}
     for name in names:
-        done[name] = result = play(stage, SCENES[name], "--where" in rest)
+        done[name] = result = run_scenario(setup, SCENARIOS[name], "--where" in rest)
         yield f"{name}: {sum(result['kernels'].values())} launches, {result['seconds']} s"  # type: ignore[attr-defined]
     done["seconds"] = round(time.monotonic() - started, 2)
     pathlib.Path(target).write_text(json.dumps(done, indent=1), "utf-8")

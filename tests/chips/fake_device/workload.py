@@ -1,6 +1,6 @@
-"""What the lanes run: our training and our generation, on the CPU and on a stand-in, small enough for every change.
+"""Training and generation on the CPU and on a fake device, small enough for every change.
 
-    PYTHONPATH=src:tests python -m chips.standin.work ascend
+    PYTHONPATH=src:tests python -m chips.fake_device.workload ascend
 
 runs everything for one chip in this process and prints one line of JSON.
 """
@@ -23,12 +23,12 @@ from unittest import mock
 import numpy as np
 import torch
 
-from chips.standin.device import StandIn, install
+from chips.fake_device.device import FakeDevice, install
 from sancai.checkpoint import load_model
 from sancai.data.characters import CharactersConfig
 from sancai.device import Chip, chips
 from sancai.device import registry as registry_module
-from sancai.device.operators import operators
+from sancai.device.operators import table_operators
 from sancai.device.platform import get_platform
 from sancai.device.transfer import count_transfers
 from sancai.engine import Clip, Engine, GenerationConfig, Request, SamplingConfig, TextDelta, ThinkingDelta
@@ -59,7 +59,7 @@ def model_config() -> ModelConfig:
 def train_config(device: str, dtype: str) -> TrainConfig:
     """Return a run whose second step holds every kind of batch."""
     return TrainConfig(
-        name="standin", model=model_config(), device=device, dtype=dtype, steps=STEPS + 1, warmup_steps=1,
+        name="fake_device", model=model_config(), device=device, dtype=dtype, steps=STEPS + 1, warmup_steps=1,
         mixture={"image": Share(1), "vqa": Share(1, 2, 1), "arithmetic": Share(1, 2, 1), "video": Share(1, 2, 1)},
         data=CharactersConfig(image_copies=2, questions=1), optimizer=OptimizerConfig(lr=6e-3, adamw_lr=4e-3),
         loss=LossConfig(bias_step=0.01, balance=3e-3), save_every=1000, sample_every=0,
@@ -72,13 +72,13 @@ def record(key: str) -> Chip:
     return dataclasses.replace(chip, device_type=OTHER_NAME.get(chip.device_type, chip.device_type), name_pattern=None)
 
 
-def stand_in(key: str) -> StandIn:
-    """Put the chip's stand-in where detection finds it."""
+def fake_device(key: str) -> FakeDevice:
+    """Put the chip's fake device where detection finds it."""
     chip = record(key)
     point = types.SimpleNamespace(name=key, value="test", load=lambda: chip)
     importlib.metadata.entry_points = lambda group: (point,)  # type: ignore[assignment]
     registry_module.chips.cache_clear()
-    return install(chip, operators(str(chip.operator_table)))
+    return install(chip, table_operators(str(chip.operator_table)))
 
 
 @contextlib.contextmanager
@@ -88,10 +88,10 @@ def device_plan() -> Iterator[None]:
         yield
 
 
-def train(here: StandIn, device: str, dtype: str, folder: pathlib.Path) -> dict[str, Any]:
-    """Train, save, go on from the files; return each step's report, crossings and seconds."""
+def train(here: FakeDevice, device: str, dtype: str, folder: pathlib.Path) -> dict[str, Any]:
+    """Train, save, go on from the files; return each step's report, transfers and seconds."""
     run = start(train_config(device, dtype), folder)
-    out: dict[str, Any] = {"reports": [], "crossings": [], "seconds": []}
+    out: dict[str, Any] = {"reports": [], "transfers": [], "seconds": []}
     for number in range(STEPS):
         _step(here, run, number, out)
     out["operators"] = dict(here.reached)
@@ -104,19 +104,19 @@ def train(here: StandIn, device: str, dtype: str, folder: pathlib.Path) -> dict[
     return out
 
 
-def _step(here: StandIn, run: Run, number: int, out: dict[str, Any]) -> None:
+def _step(here: FakeDevice, run: Run, number: int, out: dict[str, Any]) -> None:
     here.to_device = here.to_host = 0
     if number == STEPS - 1:
         here.reached.clear()  # the operators of one whole step are kept
     started = time.perf_counter()
-    with count_transfers() as crossings:
+    with count_transfers() as transfers:
         out["reports"].append(run.trainer.step(number))
     out["seconds"].append(time.perf_counter() - started)
-    out["crossings"].append([crossings.to_device, crossings.to_host, here.to_device, here.to_host])
+    out["transfers"].append([transfers.to_device, transfers.to_host, here.to_device, here.to_host])
 
 
-def generate(here: StandIn, device: str, dtype: str, model: Transformer, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Write, draw and film; return what came and the crossings of each."""
+def generate(here: FakeDevice, device: str, dtype: str, model: Transformer, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Write, draw and film; return what came and the transfers of each."""
     engine = Engine(model, tokenizer, get_platform(device, dtype), GenerationConfig(max_frames=3))
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     requests = {
@@ -128,15 +128,15 @@ def generate(here: StandIn, device: str, dtype: str, model: Transformer, tokeniz
         "picture": Request(kind="image", prompt="a red knight", sampling=SamplingConfig(steps=2)),
         "film": Request(kind="video", prompt="walking", frames=3, pictures=[picture], sampling=SamplingConfig(steps=2)),
     }  # fmt: skip
-    out: dict[str, Any] = {"crossings": {}, "seconds": 0.0}
+    out: dict[str, Any] = {"transfers": {}, "seconds": 0.0}
     here.reached.clear()
     for name, request in requests.items():
         here.to_device = here.to_host = 0
         started = time.perf_counter()
-        with count_transfers() as crossings:
+        with count_transfers() as transfers:
             events = list(engine.generate(request))
         out["seconds"] += time.perf_counter() - started
-        out["crossings"][name] = [crossings.to_device, crossings.to_host, here.to_device, here.to_host]
+        out["transfers"][name] = [transfers.to_device, transfers.to_host, here.to_device, here.to_host]
         text = "".join(e.text for e in events if isinstance(e, TextDelta | ThinkingDelta))
         frames = b"".join(e.frames.tobytes() for e in events if isinstance(e, Clip))
         out[name] = [text, hashlib.sha256(frames).hexdigest(), len(frames), events[-1].text_tokens]
@@ -154,7 +154,7 @@ def share_words(first: pathlib.Path, folder: pathlib.Path) -> None:
 def main(key: str) -> dict[str, Any]:
     """Run all of it for one chip."""
     begun, used = time.perf_counter(), time.process_time()
-    here = stand_in(key)
+    here = fake_device(key)
     report: dict[str, Any] = {"chip": key, "torch": torch.__version__.split("+")[0]}
     with device_plan(), tempfile.TemporaryDirectory() as name:
         first = pathlib.Path(name) / f"{DTYPES[0]}-cpu"
@@ -167,7 +167,7 @@ def main(key: str) -> dict[str, Any]:
                 trained = train(here, device, dtype, folder)
                 made = generate(here, device, dtype, *load_model(folder / "model"))
                 report[dtype][place] = {"training": trained, "generation": made}
-    report |= {"composed": sorted(here.composed), "wide": sorted(here.fp32)}
+    report |= {"composed": sorted(here.composed), "wide": sorted(here.wide)}
     report["seconds"] = [time.perf_counter() - begun, time.process_time() - used]
     return report
 

@@ -25,6 +25,10 @@ template <class T>
 void swiglu(const Swiglu<T>&);
 template <class T>
 void swiglu_backward(const Swiglu<T>&, const SwigluGradients<T>&);
+template <class T>
+void compress(const Compress<T>&);
+template <class T>
+void compress_backward(const Compress<T>&, const CompressGradients<T>&);
 void muon(const MuonMatrix*, int64_t count, const MuonRates&);
 void adamw(const AdamW&);
 

@@ -247,6 +247,54 @@ void swiglu_backward(const Array& gate_up, const Maybe& slots, const Maybe& weig
     });
 }
 
+template <class T>
+Compress<T> compress_of(const Array& values, const Array& gates, const Array& ape, const Array& own, const Array& has_own,
+                        const Maybe& previous, const Maybe& has_previous) {
+    if (values.ndim() != 3 || own.ndim() != 3) throw std::invalid_argument("values and windows have three dimensions");
+    Compress<T> a = {};
+    const int64_t width = int64_t(values.shape(2));
+    a.batch = int64_t(values.shape(0)), a.tokens = int64_t(values.shape(1));
+    a.entries = int64_t(own.shape(1)), a.ratio = int64_t(own.shape(2));
+    a.dim = previous ? width / 2 : width;
+    if (2 * a.ratio > MOST_SLOTS) throw std::invalid_argument("windows are too long");
+    const int64_t slots = a.batch * a.entries * a.ratio;
+    a.values = data<T>(values, a.batch * a.tokens * width, "values");
+    a.gates = data<T>(gates, a.batch * a.tokens * width, "gates");
+    a.ape = data<float>(ape, a.ratio * width, "ape");
+    a.own = data<int64_t>(own, slots, "windows"), a.has_own = data<bool>(has_own, slots, "windows");
+    a.previous = data<int64_t>(previous, slots, "windows"), a.has_previous = data<bool>(has_previous, slots, "windows");
+    for (int64_t i = 0; i < slots; i++)
+        if (a.own[i] < 0 || a.own[i] >= a.tokens || (a.previous && (a.previous[i] < 0 || a.previous[i] >= a.tokens)))
+            throw std::invalid_argument("a window names a token that is not there");
+    return a;
+}
+
+void compress(const Array& values, const Array& gates, const Array& ape, const Array& own, const Array& has_own,
+              const Maybe& previous, const Maybe& has_previous, const Array& out) {
+    with_format(values, [&](auto number) {
+        using T = decltype(number);
+        Compress<T> a = compress_of<T>(values, gates, ape, own, has_own, previous, has_previous);
+        a.out = data<T>(out, a.batch * a.entries * a.dim, "out");
+        nb::gil_scoped_release free;
+        kernels<T>().compress(a);
+    });
+}
+
+void compress_backward(const Array& values, const Array& gates, const Array& ape, const Array& own, const Array& has_own,
+                       const Maybe& previous, const Maybe& has_previous, const Array& to_out, const Array& to_values,
+                       const Array& to_gates, const Array& to_ape) {
+    with_format(values, [&](auto number) {
+        using T = decltype(number);
+        Compress<T> a = compress_of<T>(values, gates, ape, own, has_own, previous, has_previous);
+        CompressGradients<T> g = {data<T>(to_out, a.batch * a.entries * a.dim, "gradient"),
+                                  data<T>(to_values, size_of(values), "gradient of values"),
+                                  data<T>(to_gates, size_of(gates), "gradient of gates"),
+                                  data<float>(to_ape, size_of(ape), "gradient of ape")};
+        nb::gil_scoped_release free;
+        kernels<T>().compress_backward(a, g);
+    });
+}
+
 // Updates matrices, and stacks of them (n, R, C), in place.
 void muon(const std::vector<Array>& parameters, const std::vector<Array>& gradients,
           const std::vector<Array>& momenta, const std::optional<std::vector<Array>>& averages, double rate,
@@ -332,6 +380,11 @@ NB_MODULE(_kernels, m) {
           nb::arg("limit"), nb::arg("out"), nb::arg("to_out"), nb::arg("to_gate_up"), nb::arg("to_weights").none(),
           "Write what `swiglu` wrote once more, and the gradients of rows and weights.");
 
+    m.def("compress", &compress, nb::arg("values"), nb::arg("gates"), nb::arg("ape"), nb::arg("own"), nb::arg("has_own"),
+          nb::arg("previous").none(), nb::arg("has_previous").none(), nb::arg("out"), "Pool windows of tokens into entries.");
+    m.def("compress_backward", &compress_backward, nb::arg("values"), nb::arg("gates"), nb::arg("ape"), nb::arg("own"),
+          nb::arg("has_own"), nb::arg("previous").none(), nb::arg("has_previous").none(), nb::arg("to_out"),
+          nb::arg("to_values"), nb::arg("to_gates"), nb::arg("to_ape"), "Add the gradients of values, gates and ape.");
     m.def("muon", &muon, nb::arg("parameters"), nb::arg("gradients"), nb::arg("momenta"), nb::arg("averages").none(),
           nb::arg("rate"), nb::arg("decay"), nb::arg("momentum"), nb::arg("rms"), nb::arg("follow"), nb::arg("steps"),
           nb::arg("polynomial"), "Update matrices and their averages in place.");

@@ -9,6 +9,7 @@ const Kernels<T>& table() {
     static const Kernels<T> all = {
         site<T>, site_backward<T>, norm_rope<T>, norm_rope_backward<T>, softmax<T>, softmax_backward<T>,
         gather<T>, combine<T>, swiglu<T>, swiglu_backward<T>,
+        compress<T>, compress_backward<T>,
         muon, adamw,
     };
     return all;

@@ -119,6 +119,26 @@ struct SwigluGradients {
     float* weights;  // one a pair; null likewise
 };
 
+// Windows of `ratio` tokens become entries; with `previous` they overlap, and tokens have 2·K channels.
+constexpr int MOST_SLOTS = 256;
+
+template <class T>
+struct Compress {
+    int64_t batch, tokens, entries, ratio, dim;
+    const T *values, *gates;              // (batch, tokens, K or 2·K)
+    const float* ape;                     // (ratio, K or 2·K)
+    const int64_t *own, *previous;        // (batch, entries, ratio) columns of tokens; `previous` may be null
+    const bool *has_own, *has_previous;   // which of them exist
+    T* out;                               // (batch, entries, K)
+};
+
+template <class T>
+struct CompressGradients {
+    const T* to_out;
+    T *values, *gates;  // zeros at first
+    float* ape;         // zeros at first
+};
+
 // One matrix that Muon updates; `average` follows the parameter, null for none.
 struct MuonMatrix {
     int64_t rows, columns;
@@ -154,6 +174,8 @@ struct Kernels {
     void (*combine)(const Combine<T>&);
     void (*swiglu)(const Swiglu<T>&);
     void (*swiglu_backward)(const Swiglu<T>&, const SwigluGradients<T>&);
+    void (*compress)(const Compress<T>&);
+    void (*compress_backward)(const Compress<T>&, const CompressGradients<T>&);
     void (*muon)(const MuonMatrix*, int64_t count, const MuonRates&);
     void (*adamw)(const AdamW&);
 };

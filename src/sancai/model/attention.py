@@ -18,6 +18,7 @@ from sancai.model.indexer import Indexer
 from sancai.model.linear import Linear, RMSNorm
 from sancai.model.module import Module
 from sancai.ops.attention import attention, sparse_attention
+from sancai.ops.grouped_linear import grouped_linear
 from sancai.ops.norm_rope import norm_rope
 from sancai.ops.rope import rotate
 
@@ -85,6 +86,5 @@ class Attention(Module):
 
     def project_output(self, out: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Rotate the output (B, T, H, K) back to position zero and project it to (B, T, D)."""
-        grouped = rotate(out, cos, -sin).flatten(-2).unflatten(-1, (self.groups, -1))
-        weight = self.wo_a.dense(out.dtype).unflatten(0, (self.groups, -1))
-        return self.wo_b(torch.einsum("btgi,gri->btgr", grouped, weight).flatten(-2))
+        turned = rotate(out, cos, -sin).flatten(-2)
+        return self.wo_b(grouped_linear(turned, self.wo_a.dense(out.dtype), self.groups))

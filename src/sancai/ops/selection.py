@@ -25,6 +25,7 @@ from sancai.ops.backends import BACKENDS
 from sancai.ops.compress import compress
 from sancai.ops.dispatch import Backend, Kernel, Operator, dispatch_key, run_kernel
 from sancai.ops.experts import experts
+from sancai.ops.grouped_linear import grouped_linear
 from sancai.ops.grouped_matmul import grouped_matmul
 from sancai.ops.muon import muon_step
 from sancai.ops.norm import rms_norm
@@ -43,7 +44,7 @@ from sancai.ops.verification import SampleTensors, median_seconds, verify
 FILE = "kernels.json"
 OPERATORS: tuple[Operator[..., Any], ...] = (
     rms_norm, rotate, norm_rope, attention, sparse_attention, indexer_topk, compress, hyper_pre, mix, sinkhorn, site,
-    site_head, route, experts, grouped_matmul, swiglu, quant_matmul, fused_adamw, muon_step,
+    site_head, grouped_linear, route, experts, grouped_matmul, swiglu, quant_matmul, fused_adamw, muon_step,
 )  # fmt: skip
 SELECTIONS: dict[tuple[str, str, str], tuple[Operator[..., Any], Selection]] = {}
 """By role, device type and dtype: what this process has chosen."""

@@ -22,7 +22,7 @@ MOSTLY = 0.8
 
 @dataclass(frozen=True)
 class OuterPatches:
-    """Which patches of a frame are outer, (P,) boolean in the order of tokens, and how many of them each frame keeps."""
+    """Which patches of a frame are outer, (P,) boolean in the order of tokens; how many of them each frame keeps."""
 
     places: Tensor
     kept: int

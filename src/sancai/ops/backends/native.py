@@ -45,6 +45,8 @@ BACKENDS = (
     _backend("rope", "native_rows", "ROPE"),
     _backend("norm_rope", "native_rows", "NORM_ROPE"),
     _backend("attention", "native_attention", "ATTENTION"),
+    _backend("grouped_linear", "native_grouped_linear", "GROUPED_LINEAR"),
+    _backend("compress", "native_compress", "COMPRESS"),
     _backend("experts", "native_experts", "EXPERTS"),
     _backend("muon_step", "native_optimizer", "MUON_STEP"),
     _backend("fused_adamw", "native_optimizer", "FUSED_ADAMW"),

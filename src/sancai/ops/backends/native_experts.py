@@ -71,11 +71,8 @@ def _parted(to_both: Tensor, to_out: Tensor, networks: ExpertWeights) -> tuple[T
     """Undo `_joined` for gradients."""
     one, other = to_both.unflatten(-2, (2, -1)).unbind(-3)
     w1, w3, w2 = networks
-    made = tuple(
-        g.to(w.dtype, memory_format=torch.contiguous_format)
-        for g, w in zip((one, other, to_out), (w1, w3, w2), strict=True)
-    )
-    return made  # type: ignore[return-value]
+    to_w1, to_w3, to_w2 = (g.to(w.dtype).contiguous() for g, w in zip((one, other, to_out), (w1, w3, w2), strict=True))
+    return to_w1, to_w3, to_w2
 
 
 def _forward(

@@ -63,7 +63,7 @@ def _samples(make: SampleTensors) -> list[SampleInput]:
         logits = (2 + n) * n
         pending = weights = noise = None
         if not is_first:
-            coefficients = make.fp32(n, batch, length), make.fp32(n, n, batch, length)
+            coefficients = _positive(make.fp32(n, batch, length)), _positive(make.fp32(n, n, batch, length))
             pending = Pending(make.normal(batch, length, dim), *coefficients)
         fn = make.fp32(logits, n * dim, scale=(n * dim) ** -0.5)
         weights = SiteWeights(fn, make.fp32(logits), make.fp32(3), make.fp32(dim))
@@ -87,6 +87,11 @@ def _samples(make: SampleTensors) -> list[SampleInput]:
         sample("first", (2, 5, 2, 16), 0, is_first=True),
         sample("first noise", (1, 6, 4, 16), 2, is_first=True),
     ]
+
+
+def _positive(coefficients: Tensor) -> Tensor:
+    """Return what gates give; of mixed signs they would cancel streams, and rounding would be all that is left."""
+    return coefficients.sigmoid()
 
 
 def _two_runs(frames: int, length: int) -> Frames:
@@ -126,7 +131,7 @@ def _head_samples(make: SampleTensors) -> list[SampleInput]:
     def sample(name: str, batch: int, length: int, n: int, dim: int, is_mixed: bool) -> SampleInput:
         pending = None
         if is_mixed:
-            coefficients = make.fp32(n, batch, length), make.fp32(n, n, batch, length)
+            coefficients = _positive(make.fp32(n, batch, length)), _positive(make.fp32(n, n, batch, length))
             pending = Pending(make.normal(batch, length, dim), *coefficients)
         fn = make.fp32(n, n * dim, scale=(n * dim) ** -0.5)
         weights = SiteWeights(fn, make.fp32(n), make.fp32(1), make.fp32(dim))

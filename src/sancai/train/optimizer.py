@@ -106,7 +106,8 @@ class Optimizer:
                 self._step_shards(same, lr)
             return set()
         if names:
-            c, matrices = self.config, [self.matrices[n] for n in names]
+            c = self.config
+            matrices: list[Tensor] = [self.matrices[n] for n in names]
             rates = MuonRates(lr, c.weight_decay, c.momentum, RMS, c.newton_schulz_steps, ema.share if ema else 0.0)
             averages = [ema.averages[n] for n in names] if ema else None
             gradients = [p.grad for p in matrices if p.grad is not None]

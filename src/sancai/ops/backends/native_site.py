@@ -88,18 +88,17 @@ def _backward(args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[
         None if to_post is None else to_post.movedim(0, -1).contiguous(),
         None if to_comb is None else to_comb.permute(2, 3, 0, 1).contiguous(),
     )
-    tokens: list[Tensor | None] = [torch.empty_like(streams), None, None, None]
-    if pending is not None:
-        batch, length, n, dim = streams.shape
-        tokens[1] = streams.new_empty(batch, length, dim)
-        tokens[2] = streams.new_empty(batch, length, n, dtype=torch.float32)
-        tokens[3] = streams.new_empty(batch, length, n, n, dtype=torch.float32)
+    batch, length, n, dim = streams.shape
+    to_streams = torch.empty_like(streams)
+    to_output = streams.new_empty(batch, length, dim)
+    to_old_post, to_old_comb = (streams.new_empty(batch, length, *(n,) * d, dtype=torch.float32) for d in (1, 2))
+    old = (None, None, None) if pending is None else (to_output, to_old_post, to_old_comb)
     summed = [torch.zeros_like(w) for w in weights]
-    level = [None, None] if noise is None else [torch.zeros_like(t, dtype=torch.float32) for t in noise[:2]]
-    sancai_native.site_backward(described, given, tuple(tokens), (*summed, *level))
-    to_pending = [None] if pending is None else [tokens[1], tokens[2].movedim(-1, 0), tokens[3].permute(2, 3, 0, 1)]
+    level = [] if noise is None else [torch.zeros_like(t, dtype=torch.float32) for t in noise[:2]]
+    sancai_native.site_backward(described, given, (to_streams, *old), (*summed, *(level or (None, None))))
+    to_pending = [None] if pending is None else [to_output, to_old_post.movedim(-1, 0), to_old_comb.permute(2, 3, 0, 1)]
     to_noise = [None] if noise is None else [level[0], level[1].to(noise.modulation.dtype), None]
-    return tokens[0], *to_pending, *summed, *to_noise, None
+    return to_streams, *to_pending, *summed, *to_noise, None
 
 
 # -- the head: a site whose last two coefficients nobody reads ---------------------------------------------------------

@@ -31,7 +31,7 @@ from sancai.device import registry as registry_module
 from sancai.device.operators import table_operators
 from sancai.device.platform import get_platform
 from sancai.device.transfer import count_transfers
-from sancai.engine import Clip, Engine, Request, SamplingConfig, TextDelta, ThinkingDelta
+from sancai.engine import Clip, Engine, GenerationConfig, Request, SamplingConfig, TextDelta, ThinkingDelta
 from sancai.model import ModelConfig, Transformer, VisualConfig
 from sancai.ops import grouped_matmul
 from sancai.ops.rope import YarnScaling
@@ -117,7 +117,7 @@ def _step(here: FakeDevice, run: Run, number: int, out: dict[str, Any]) -> None:
 
 def generate(here: FakeDevice, device: str, dtype: str, model: Transformer, tokenizer: Tokenizer) -> dict[str, Any]:
     """Write, draw and film; return what came and the transfers of each."""
-    engine = Engine(model, tokenizer, get_platform(device, dtype))
+    engine = Engine(model, tokenizer, get_platform(device, dtype), GenerationConfig(max_frames=3))
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     requests = {
         "text": Request(kind="chat", prompt="what is 2 + 3?", sampling=SamplingConfig(max_tokens=4)),

@@ -52,8 +52,8 @@ snapshots: setup-dev $(VENV)/.torch-npu
 size:
 	@$(PYTHON) scripts/size.py
 
-setup: $(VENV)/.package
-setup-dev: $(VENV)/.package-dev
+setup: $(VENV)/.package $(VENV)/.native
+setup-dev: $(VENV)/.package-dev $(VENV)/.native
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -80,6 +80,17 @@ $(VENV)/.package: $(VENV)/.torch $(SETTINGS)
 $(VENV)/.package-dev: $(VENV)/.torch $(SETTINGS)
 	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.package
+
+# Kernels for this CPU, where there is a C++ compiler.  Without them everything runs on PyTorch alone, several times
+# slower in training.
+NATIVE := native/CMakeLists.txt native/pyproject.toml $(wildcard native/cpp/* native/cpp/kernels/* native/src/sancai_native/*)
+$(VENV)/.native: $(VENV)/.package $(NATIVE)
+	@if ! command -v $${CXX:-c++} >/dev/null; then \
+		echo "note: no C++ compiler was found; training runs on PyTorch alone (on Debian and Ubuntu install g++)" >&2; \
+	elif ! $(PIP) install --quiet --force-reinstall --no-deps ./native \
+		--config-settings=build-dir=$(abspath $(VENV))/native-build; then \
+		echo "note: the native kernels could not be built; training runs on PyTorch alone" >&2; fi
+	@touch $@
 
 # The host code of Ascend, for tests/chips: unpacked beside the environment's packages, because once installed it keeps
 # torch from starting on a machine without the vendor's driver.  Where it cannot be had, those tests skip and say so.

@@ -14,6 +14,15 @@ from sancai.train import LossConfig, OptimizerConfig, Share, TrainConfig
 KINDS = (*4 * ("wears",), *3 * ("count", "species"), *2 * ("action", "color"), "direction", "has")
 """What is asked about a picture: the hard ones most."""
 
+SAMPLES = (
+    "man; fair skin; blue eyes; steel knight helmet; steel plate armor; steel armored boots; red cape; walking; "
+    "facing left",
+    "elf woman; fair skin; green eyes; long red hair; green tunic; brown trousers; brown boots; walking; facing right",
+    "skeleton; walking; facing right",
+    "an old wizard with a pointed hat",
+)
+"""Looks, and words that the model plans by itself, of which sheets are drawn while it learns."""
+
 
 def model() -> ModelConfig:
     """Return the architecture."""
@@ -23,36 +32,36 @@ def model() -> ModelConfig:
         sliding_window=128, index_n_heads=16, index_head_dim=64, index_topk=64, n_routed_experts=4,
         num_experts_per_tok=2, moe_intermediate_size=192, num_hash_layers=1, hc_mult=2, hc_sinkhorn_iters=8,
         max_position_embeddings=2048,
-        visual=VisualConfig(n_routed_experts=6, num_experts_per_tok=2, local_blocks=1, block_frames=13),
+        visual=VisualConfig(n_routed_experts=12, num_experts_per_tok=2, local_blocks=1, block_frames=13),
     )  # fmt: skip
 
 
 def data(pack: str = "packs/characters") -> CharactersConfig:
     """Return the data set of both stages."""
-    return CharactersConfig(pack=pack, shift=4.0, image_copies=1, questions=6, kinds=KINDS)
+    return CharactersConfig(pack=pack, shift=4.0, image_copies=4, drop_look=0.05, questions=6, kinds=KINDS)
 
 
 def words(pack: str = "packs/characters") -> TrainConfig:
-    """Train the text half from nothing: plans of looks most, then all that it says; rows of about 512 tokens."""
+    """Train the text half from nothing: plans of looks most, then all that it says; rows of about 256 tokens."""
     return TrainConfig(
         name="words",
         model=dataclasses.replace(model(), visual=None),
         data=data(pack),
         mixture={
-            "plan": Share(8, tokens=512),
-            "arithmetic": Share(4, 2, 0, tokens=512),
-            "story": Share(2, 4, 1, tokens=512),
-            "card": Share(2, 4, 3, tokens=512),
-            "unknown": Share(2, 4, 1, tokens=512),
-            "dialogue": Share(2, 4, 3, tokens=512),
+            "plan": Share(12, tokens=256),
+            "arithmetic": Share(6, 2, 0, tokens=256),
+            "dialogue": Share(4, 4, 1, tokens=256),
+            "unknown": Share(4, 4, 1, tokens=256),
+            "story": Share(4, 4, 3, tokens=256),
+            "card": Share(4, 4, 3, tokens=256),
         },
         optimizer=OptimizerConfig(lr=1e-2, adamw_lr=6e-3),
         loss=LossConfig(bias_step=0.01, balance=3e-3),
-        steps=4000,
+        steps=1200,
         warmup_steps=30,
-        ema=0.998,
+        decay_share=0.3,
+        ema=0.995,
         save_every=200,
-        compile=True,
     )
 
 
@@ -63,27 +72,28 @@ def pictures(pack: str = "packs/characters") -> TrainConfig:
         model=model(),
         data=data(pack),
         mixture={
-            "image": Share(10, tokens=400),
-            "video": Share(2, 2, 1, tokens=1024),
-            "describe": Share(10, 4, 0, tokens=256),
-            "vqa": Share(10, 4, 2, tokens=256),
-            "animate": Share(2, 4, 2, tokens=1024),
-            "edit": Share(6, 8, 6),
-            "plan": Share(2, 4, 1, tokens=512),
-            "arithmetic": Share(2, 8, 3, tokens=512),
-            "story": Share(1, 16, 7, tokens=512),
-            "card": Share(1, 16, 15, tokens=512),
-            "unknown": Share(1, 16, 5, tokens=512),
-            "dialogue": Share(1, 16, 13, tokens=512),
+            "image": Share(40),
+            "video": Share(6, 2, 1, tokens=1024),
+            "animate": Share(3, 4, 2, tokens=1024),
+            "edit": Share(10, 4, 0),
+            "describe": Share(12, 4, 3, tokens=256),
+            "vqa": Share(8, 4, 1, tokens=256),
+            "plan": Share(4, 4, 2, tokens=256),
+            "arithmetic": Share(3, 8, 0, tokens=256),
+            "unknown": Share(1, 8, 4, tokens=256),
+            "dialogue": Share(1, 8, 6, tokens=256),
+            "story": Share(1, 16, 2, tokens=256),
+            "card": Share(1, 16, 10, tokens=256),
         },
         optimizer=OptimizerConfig(lr=1e-2, adamw_lr=6e-3),
-        loss=LossConfig(bias_step=0.01, balance=3e-3),
-        steps=15000,
-        warmup_steps=30,
-        decay_share=0.5726,
+        loss=LossConfig(bias_step=0.01, balance=3e-3, outer_share=0.25),
+        steps=20000,
+        warmup_steps=100,
+        decay_share=0.25,
         ema=0.998,
         save_every=200,
-        compile=True,
+        sample_every=600,
+        sample_prompts=SAMPLES,
     )
 
 

@@ -36,16 +36,16 @@ class SquaresConfig(DatasetConfig):
     def texts(self, rng: random.Random, count: int) -> list[str]:
         return [f"a {color} square on the {side}" for color in COLORS for side in SIDES] * 10
 
-    def open(self, tokenizer: Tokenizer) -> "Squares":
-        return Squares(tokenizer)
+    def open(self, tokenizer: Tokenizer, codec: PixelCodec | None = None) -> "Squares":
+        return Squares(tokenizer, codec or PixelCodec())
 
 
 class Squares:
     """Documents about squares."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, codec: PixelCodec) -> None:
         self.metadata = {"colors.json": lambda: sorted(COLORS)}
-        self.tokenizer, self.codec = tokenizer, PixelCodec()
+        self.tokenizer, self.codec = tokenizer, codec
 
     def documents(self, task: str, count: int, rng: random.Random, first: int = 0) -> list[Document]:
         make = {"paint": self.paint, "name": self.name}[task]

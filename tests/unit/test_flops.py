@@ -9,6 +9,7 @@ import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
 from recipes import nano
+from sancai.codec import PixelCodec
 from sancai.data import DatasetConfig, Task
 from sancai.model import ModelConfig
 from sancai.sequence import Block, Document, Text
@@ -26,7 +27,7 @@ class LettersConfig(DatasetConfig):
     def texts(self, rng: random.Random, count: int) -> list[str]:
         return ["abcdefgh"]
 
-    def open(self, tokenizer: Tokenizer) -> "LettersConfig":
+    def open(self, tokenizer: Tokenizer, codec: PixelCodec | None = None) -> "LettersConfig":
         return self
 
     def documents(self, task: str, count: int, rng: random.Random, first: int = 0) -> list[Document]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from sancai.commands import fit
+from sancai.commands import sizing
 from sancai.commands.options import log, parse, print_result
 from sancai.errors import RequestError
 from sancai.media import check_writable
@@ -76,10 +76,10 @@ def run(arguments: list[str]) -> int:
         return _compare(options.compare)
     if options.audit is not None:
         return _audit(options.audit)
-    fit.check(options)
+    sizing.check(options)
     if options.model is None:
         return _here(options)
-    fit.about(options.model, options)
+    sizing.about(options.model, options)
     return 0
 
 

@@ -8,7 +8,7 @@ these two classes and a recipe:
     class SquaresConfig(DatasetConfig):
         tasks = MappingProxyType({"square": Task(shift=3.0)})
         def texts(self, rng, count): ...
-        def open(self, tokenizer): return Squares(self, tokenizer)
+        def open(self, tokenizer, codec=None): return Squares(self, tokenizer)
 """
 
 import random
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sancai.codec import PixelCodec
 from sancai.sequence import Document
 from sancai.tokenizer import Tokenizer
 
@@ -64,8 +65,11 @@ class DatasetConfig:
         """Return about `count` texts to learn a vocabulary from, of every kind that documents hold."""
         raise NotImplementedError
 
-    def open(self, tokenizer: Tokenizer) -> Dataset:
-        """Open the data; documents are written with the tokenizer.
+    def open(self, tokenizer: Tokenizer, codec: PixelCodec | None = None) -> Dataset:
+        """Open the data; documents are written with the tokenizer, their pictures with the model's codec.
+
+        Args:
+            codec: None for models without a visual half, which are given documents of text alone.
 
         Raises:
             DataError: the data is missing or damaged.

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from sancai.codec import PixelCodec
 from sancai.data.dataset import DatasetConfig, Task
 from sancai.errors import ConfigError, DataError
 from sancai.sequence import Document, Text
@@ -56,7 +57,7 @@ class TextConfig(DatasetConfig):
         corpus = Corpus(self)
         return (corpus.window(rng.randrange(len(corpus))) for _ in range(count))
 
-    def open(self, tokenizer: Tokenizer) -> "PlainText":
+    def open(self, tokenizer: Tokenizer, codec: PixelCodec | None = None) -> "PlainText":
         """Look where documents begin."""
         return PlainText(Corpus(self), tokenizer)
 

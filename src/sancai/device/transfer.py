@@ -74,12 +74,15 @@ def module_to_device(module: nn.Module, device: torch.device) -> nn.Module:
 
 
 def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
-    """Return nested dictionaries, lists and tuples with `change` applied to every tensor."""
+    """Return nested dictionaries, lists and (named) tuples with `change` applied to every tensor."""
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, dict):
         return {key: map_tensors(change, item) for key, item in value.items()}
-    return type(value)(map_tensors(change, item) for item in value) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        items = [map_tensors(change, item) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return value
 
 
 @contextlib.contextmanager

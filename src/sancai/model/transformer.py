@@ -20,6 +20,7 @@ from sancai.model.module import Module
 from sancai.model.moe import AuxiliaryLosses
 from sancai.model.mtp import MTP
 from sancai.model.noise import NoiseLevel
+from sancai.model.site import Residual
 from sancai.model.visual import Visual
 from sancai.ops.precision import upcast
 from sancai.sequence import NEVER, PackedSequence, TokenMeta
@@ -91,23 +92,24 @@ class Transformer(Module):
         past = cache or Cache.empty(self.config, packed.batch)
         metadata = metadata or self.attention_metadata(packed, past)
         packed = packed.to(self.device)
-        streams, noise = self._embed(packed)
+        residual, noise = self._embed(packed)
         context = ForwardContext(metadata, packed.text_ids, noise, aux)
 
         caches: list[LayerCache] = []
         for number, layer in enumerate(self.layers):
             visual = self.visual.layers[number] if self.visual is not None else None
-            streams, layer_cache = layer(streams, context, visual, past.layer(number))
+            residual, layer_cache = layer(residual, context, visual, past.layer(number))
             if use_cache:
                 caches.append(layer_cache)
 
         hidden = mtp_hidden = prediction = None
-        if "text" in streams:
-            hidden = self.norm(self.hc_head(streams["text"]))
+        if "text" in residual:
+            hidden, streams = residual["text"].collapse(self.hc_head, self.norm)
             if wants_mtp and len(self.mtp):
-                mtp_hidden = self._predict_ahead(packed, streams["text"], context)
+                mtp_hidden = self._predict_ahead(packed, streams, context)
         if self.visual is not None and packed.has_noisy:
-            prediction = self.visual.head(streams["visual"][:, packed.num_committed :], packed.frame)
+            noisy = residual["visual"].columns(slice(packed.num_committed, None))
+            prediction = self.visual.head(noisy, packed.frame, packed.partial)
         new_cache = None
         if use_cache:
             new_cache = commit(past, packed, metadata.raw, metadata.entries, caches, self.config)
@@ -139,18 +141,18 @@ class Transformer(Module):
         """Return the stock V4 half of the weights, by our names."""
         return {n: t for n, t in self.state_dict().items() if not n.startswith("visual.")}
 
-    def _embed(self, packed: PackedSequence) -> tuple[dict[str, Tensor], NoiseLevel | None]:
+    def _embed(self, packed: PackedSequence) -> tuple[dict[str, Residual], NoiseLevel | None]:
         """Return N equal streams (B, T, N, D) by modality, and the noise levels of visual tokens."""
-        streams, noise = {}, None
+        residual, noise = {}, None
         if packed.text_ids.shape[1]:
             text = self.embed(packed.text_ids).to(self.compute_dtype)
-            streams["text"] = text[:, :, None].expand(-1, -1, self.config.hc_mult, -1)
+            residual["text"] = Residual(text[:, :, None].expand(-1, -1, self.config.hc_mult, -1))
         if packed.latents is not None:
             if self.visual is None:
                 raise RequestError("this model has no visual half; load one with visual settings")
-            streams["visual"] = self.visual.embed(packed.latents, packed.grid, self.compute_dtype)
-            noise = self.visual.noise(packed.sigma, packed.frame_tokens, self.compute_dtype)
-        return streams, noise
+            residual["visual"] = Residual(self.visual.embed(packed.latents, packed.grid, self.compute_dtype))
+            noise = self.visual.noise(packed.sigma, packed.frames, self.compute_dtype)
+        return residual, noise
 
     def _predict_ahead(self, packed: PackedSequence, streams: Tensor, context: ForwardContext) -> Tensor:
         """Run the first MTP layer on the text tokens alone."""

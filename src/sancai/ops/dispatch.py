@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sancai.errors import first_line
+from sancai.ops.arguments import Kinds, flattened, kinds_of, put_together
 from sancai.ops.verification import SampleFactory
 
 P = ParamSpec("P")
@@ -38,14 +39,17 @@ class Kernel:
 
     forward: takes the operator's arguments.  Without `backward` it returns the operator's outputs and autograd traces
         it.  With `backward` it returns (outputs, tensors to save for the backward pass).
-    backward: takes (arguments, saved tensors, gradients of the outputs); returns one gradient or None per argument.
+    backward: takes (arguments, saved tensors, gradients of the outputs); returns one gradient or None per argument; the
+        fields of a named tuple count one by one.
     supports: returns whether the kernel can run a call; otherwise the reference runs.  It may look at shapes and
         dtypes but must not read values.
+    materialize_grads: whether gradients of unused outputs are passed as zeros; False passes None.
     """
 
     forward: Callable[..., Any]
     backward: Callable[[tuple[Any, ...], tuple[Tensor, ...], tuple[Tensor | None, ...]], tuple[Any, ...]] | None = None
     supports: Callable[..., bool] = supports_all
+    materialize_grads: bool = True
 
 
 @dataclass(frozen=True)
@@ -146,47 +150,51 @@ def run_kernel(owner: Operator[..., Any], name: str, kernel: Kernel, *args: Any)
     """Run a kernel under autograd; `owner` is the operator that it implements."""
     if kernel.backward is None:
         return kernel.forward(*args)
-    return _KernelFunction.apply(owner, name, kernel, *args)  # type: ignore[no-untyped-call]
+    return _KernelFunction.apply(owner, name, kernel, kinds_of(args), *flattened(args))  # type: ignore[no-untyped-call]
 
 
 class _KernelFunction(torch.autograd.Function):
     """A kernel with its own backward pass; if that raises, the reference is run again for its gradients."""
 
     @staticmethod
-    def forward(ctx: Any, owner: Operator[..., Any], name: str, kernel: Kernel, *args: Any) -> Any:
-        out, saved = kernel.forward(*args)
-        ctx.owner, ctx.name, ctx.kernel, ctx.saved_count = owner, name, kernel, len(saved)
-        ctx.tensor_positions = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
-        ctx.others = tuple(None if isinstance(a, Tensor) else a for a in args)
-        ctx.save_for_backward(*(args[i] for i in ctx.tensor_positions), *saved)
+    def forward(ctx: Any, owner: Operator[..., Any], name: str, kernel: Kernel, kinds: Kinds, *leaves: Any) -> Any:
+        out, saved = kernel.forward(*put_together(leaves, kinds))
+        ctx.owner, ctx.name, ctx.kernel, ctx.kinds, ctx.saved_count = owner, name, kernel, kinds, len(saved)
+        ctx.tensor_positions = [i for i, a in enumerate(leaves) if isinstance(a, Tensor)]
+        ctx.others = tuple(None if isinstance(a, Tensor) else a for a in leaves)
+        ctx.save_for_backward(*(leaves[i] for i in ctx.tensor_positions), *saved)
+        ctx.set_materialize_grads(kernel.materialize_grads)
         outputs = out if isinstance(out, tuple) else (out,)
-        ctx.mark_non_differentiable(*(o for o in outputs if not o.is_floating_point()))
+        ctx.mark_non_differentiable(*(o for o in outputs if o is not None and not o.is_floating_point()))
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
         saved = ctx.saved_tensors
         split = len(saved) - ctx.saved_count
-        args = list(ctx.others)
+        leaves = list(ctx.others)
         for position, tensor in zip(ctx.tensor_positions, saved[:split], strict=True):
-            args[position] = tensor
+            leaves[position] = tensor
         try:
-            found = ctx.kernel.backward(tuple(args), saved[split:], gradients)
+            found = ctx.kernel.backward(put_together(leaves, ctx.kinds), saved[split:], gradients)
         except Exception as error:
             ctx.owner.disable(ctx.name, error)
-            found = _reference_gradients(ctx.owner, args, ctx.needs_input_grad[3:], gradients)
-        return None, None, None, *found
+            needed = ctx.needs_input_grad[4:]
+            free = [a.detach().requires_grad_() if need else a for a, need in zip(leaves, needed, strict=True)]
+            found = _reference_gradients(ctx.owner, free, ctx.kinds, gradients)
+        return None, None, None, None, *found
 
 
 def _reference_gradients(
-    owner: Operator[..., Any], args: list[Any], needed: tuple[bool, ...], gradients: tuple[Tensor | None, ...]
+    owner: Operator[..., Any], leaves: list[Any], kinds: Kinds, gradients: tuple[Tensor | None, ...]
 ) -> list[Tensor | None]:
-    """Return the gradients of the reference, one or None per argument."""
+    """Return the gradients of the reference, one or None per flattened argument."""
+    needed = [isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves]
     with torch.enable_grad():
-        leaves = [a.detach().requires_grad_() if need else a for a, need in zip(args, needed, strict=True)]
-        out = owner.reference(*leaves)
+        out = owner.reference(*put_together(leaves, kinds))
     outputs = out if isinstance(out, tuple) else (out,)
-    pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if g is not None and o.requires_grad]
+    given = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o is not None and g is not None]
+    pairs = [(o, g) for o, g in given if o.requires_grad]
     wanted = [leaf for leaf, need in zip(leaves, needed, strict=True) if need]
     found = iter(torch.autograd.grad([o for o, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True))
     return [next(found) if need else None for need in needed]

@@ -16,7 +16,8 @@ from sancai.ops.verification import SampleInput, SampleTensors
 def rms_norm_samples(make: SampleTensors) -> list[SampleInput]:
     """Return sample inputs of rms_norm(x, weight, eps)."""
     if make.benchmark:
-        return [SampleInput("hidden states", (make.normal(4096, 4096), make.fp32(4096), 1e-6), (0, 1))]
+        rows, dim = (4096, 256) if make.on_host else (4096, 4096)
+        return [SampleInput("hidden states", (make.normal(rows, dim), make.fp32(dim), 1e-6), (0, 1))]
     return [
         SampleInput("with a weight", (make.normal(3, 5, 48), make.fp32(48), 1e-6), (0, 1)),
         SampleInput("without", (make.normal(2, 3, 4, 40, scale=30.0), None, 1e-6), (0,)),
@@ -31,7 +32,7 @@ def rope_samples(make: SampleTensors) -> list[SampleInput]:
         return SampleInput(name, (make.normal(*shape), angle.cos(), angle.sin()), (0,))
 
     if make.benchmark:
-        return [sample("queries", (1, 4096, 64, 512), 32)]
+        return [sample("queries", (20, 64, 4, 128) if make.on_host else (1, 4096, 64, 512), 32)]
     return [sample("queries", (2, 5, 3, 24), 8), sample("keys", (2, 5, 16), 4), sample("everything", (1, 3, 2, 8), 4)]
 
 
@@ -48,7 +49,8 @@ def _attention_inputs(
 def attention_samples(make: SampleTensors) -> list[SampleInput]:
     """Return sample inputs of attention(query, keys, mask, sink)."""
     if make.benchmark:
-        return [SampleInput("one layer", _attention_inputs(make, (1, 1024, 32, 512, 1536), 0.4), (0, 1, 3))]
+        shape = (20, 64, 4, 128, 120) if make.on_host else (1, 1024, 32, 512, 1536)
+        return [SampleInput("one layer", _attention_inputs(make, shape, 0.4), (0, 1, 3))]
     small = [("few keys", (2, 5, 3, 16, 11)), ("one key", (1, 4, 2, 16, 1)), ("many heads", (1, 3, 20, 32, 70))]
     return [SampleInput(name, _attention_inputs(make, shape, 0.6), (0, 1, 3)) for name, shape in small]
 
@@ -90,7 +92,7 @@ def compress_samples(make: SampleTensors) -> list[SampleInput]:
         return SampleInput(name, (*slots, make.fp32(ratio, width), own, previous), (0, 1, 2))
 
     if make.benchmark:
-        return [sample("one layer", (1, 8192, 2048, 512), 4, True)]
+        return [sample("one layer", (20, 64, 16, 128) if make.on_host else (1, 8192, 2048, 512), 4, True)]
     return [sample("overlapping", (2, 13, 3, 16), 4, True), sample("windows of six", (2, 19, 2, 24), 6, False)]
 
 
@@ -141,7 +143,8 @@ def swiglu_samples(make: SampleTensors) -> list[SampleInput]:
 
 def adamw_samples(make: SampleTensors) -> list[SampleInput]:
     """Return sample inputs of fused_adamw(parameters, gradients, moments, steps, settings)."""
-    shapes = [(4096, 4096), (4096,)] if make.benchmark else [(5, 7), (3,), (2, 3, 4)]
+    large = [(1280, 256), (256,)] if make.on_host else [(4096, 4096), (4096,)]
+    shapes = large if make.benchmark else [(5, 7), (3,), (2, 3, 4)]
     parameters, gradients, means = ([make.fp32(*s) for s in shapes] for _ in range(3))
     squares = [make.fp32(*s).square() for s in shapes]
     steps = [torch.full((), 3.0, device="cpu", dtype=torch.float32) for _ in shapes]

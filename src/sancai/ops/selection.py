@@ -26,11 +26,16 @@ from sancai.ops.attention import attention, sparse_attention
 from sancai.ops.backends import BACKENDS
 from sancai.ops.compress import compress
 from sancai.ops.dispatch import Backend, DispatchKey, Kernel, Operator, dispatch_key, run_kernel
+from sancai.ops.experts import experts
+from sancai.ops.grouped_linear import grouped_linear
 from sancai.ops.grouped_matmul import grouped_matmul
+from sancai.ops.muon import muon_step
 from sancai.ops.norm import rms_norm
+from sancai.ops.norm_rope import norm_rope
 from sancai.ops.rope import rotate
 from sancai.ops.route import route
 from sancai.ops.sinkhorn import sinkhorn
+from sancai.ops.site import site, site_head
 from sancai.ops.streams import hyper_pre, mix
 from sancai.ops.swiglu import swiglu
 from sancai.ops.tuning_cache import REFERENCE, Selection, TuningCache
@@ -39,8 +44,8 @@ from sancai.ops.verification import SampleTensors, median_seconds, verify
 FILE = "kernels.json"
 LOGGER = logging.getLogger(__name__)
 OPERATORS: tuple[Operator[..., Any], ...] = (
-    rms_norm, rotate, attention, sparse_attention, compress, hyper_pre, mix, sinkhorn, route, grouped_matmul, swiglu,
-    fused_adamw,
+    rms_norm, rotate, norm_rope, attention, sparse_attention, compress, hyper_pre, mix, sinkhorn, site, site_head,
+    grouped_linear, route, experts, grouped_matmul, swiglu, fused_adamw, muon_step,
 )  # fmt: skip
 SELECTIONS: dict[tuple[str, str, str], tuple[Operator[..., Any], Selection]] = {}
 """What this process has selected, by operator, device type and dtype."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sancai.device.transfer import map_tensors, to_device
+from sancai.ops.arguments import flattened, kinds_of, put_together
 
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 1e-2}
 """Error allowed beyond twice the reference's own error, as a share of the largest value."""
@@ -23,11 +24,16 @@ WARM_UP = 2
 
 @dataclass(frozen=True)
 class SampleInput:
-    """One call of an operator.  differentiable: positions of the arguments that need a gradient."""
+    """One call of an operator.
+
+    differentiable: positions of the arguments that need a gradient; the fields of a named tuple count one by one.
+    tolerance: instead of that of the dtype, where the reference itself is approximate.
+    """
 
     name: str
     arguments: tuple[Any, ...]
     differentiable: tuple[int, ...] = ()
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -35,13 +41,18 @@ class SampleTensors:
     """Creates seeded test inputs on the host and moves them: every device gets the same numbers.
 
     dtype: of activations.
-    benchmark: ask for one input of realistic size instead of several small ones.
+    benchmark: ask for one input of realistic size instead of several small ones: a layer of a large model, on a CPU of
+        a small one.
     """
 
     device: torch.device
     dtype: torch.dtype
     benchmark: bool = False
     generator: torch.Generator = field(default_factory=lambda: torch.Generator("cpu").manual_seed(0))
+
+    @property
+    def on_host(self) -> bool:
+        return self.device.type == "cpu"
 
     def normal(self, *shape: int, scale: float = 1.0, dtype: torch.dtype | None = None) -> Tensor:
         """Return normally distributed numbers with standard deviation `scale`, in the dtype of activations."""
@@ -91,7 +102,8 @@ def verify(
         if len(got) != len(truth):
             return f"sample {sample.name!r}: {len(got)} outputs and gradients, expected {len(truth)}"
         for (name, expected), (_, usual), (_, value) in zip(truth, own, got, strict=True):
-            if problem := _difference(expected, usual, to_device(value, expected.device), TOLERANCES[dtype]):
+            tolerance = sample.tolerance or TOLERANCES[dtype]
+            if problem := _difference(expected, usual, to_device(value, expected.device), tolerance):
                 return f"sample {sample.name!r}, {name}: {problem}"
     return None
 
@@ -164,8 +176,8 @@ def _random_like(tensor: Tensor, dtype: torch.dtype, generator: torch.Generator)
 
 def _leaves(arguments: tuple[Any, ...], differentiable: tuple[int, ...]) -> tuple[list[Any], list[Tensor]]:
     """Return the arguments, those with a gradient as autograd leaves, and these leaves."""
-    args = [a.detach().requires_grad_() if i in differentiable else a for i, a in enumerate(arguments)]
-    return args, [args[i] for i in differentiable]
+    flat = [a.detach().requires_grad_() if i in differentiable else a for i, a in enumerate(flattened(arguments))]
+    return list(put_together(flat, kinds_of(arguments))), [flat[i] for i in differentiable]
 
 
 def _flat(value: Any) -> list[Tensor]:

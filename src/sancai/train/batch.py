@@ -1,23 +1,17 @@
 """Batches as a pure function of seed and step, so a resumed run sees what an unbroken one saw."""
 
-import random
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sancai.data.dataset import Dataset, Task
+from sancai.data.dataset import Task
 from sancai.device.transfer import to_device
 from sancai.errors import ConfigError
 from sancai.flow import corrupt, sample_sigma
 from sancai.model import has_next
-from sancai.sequence import Block, PackedSequence, pack
-from sancai.train.config import TrainConfig
-from sancai.train.rows import documents_per_batch, fill_rows
-
-SEED_STRIDE = 1_000_003
-TEXT_MULTIPLE = 16
+from sancai.sequence import PackedSequence
 
 
 @dataclass(frozen=True)
@@ -68,31 +62,6 @@ class Batch:
         names = [n for n in ("clean", "sigma", "weight", "targets") if getattr(self, n) is not None]
         moved: dict[str, Any] = {name: to_device(getattr(self, name), device) for name in names}
         return replace(self, packed=self.packed.to(device), **moved)
-
-
-class Batches:
-    """The batches of any step of a run, a function of its settings and the step alone."""
-
-    def __init__(self, dataset: Dataset, config: TrainConfig) -> None:
-        self.dataset, self.config, self.tasks = dataset, config, config.data.tasks
-        self.counts = {
-            task: documents_per_batch(dataset, task, share, config.seed) for task, share in config.mixture.items()
-        }
-
-    def __call__(self, step: int) -> list[Batch]:
-        """Return the batches of one step, one a task that is due."""
-        due = ((n, task) for n, (task, share) in enumerate(self.config.mixture.items()) if share.is_due(step))
-        return [self._batch(step, number, task) for number, task in due]
-
-    def _batch(self, step: int, number: int, task: str) -> Batch:
-        """Return the batch of one task, the `number`th of the mixture."""
-        share, count = self.config.mixture[task], self.counts[task]
-        seed = (self.config.seed * SEED_STRIDE + step) * SEED_STRIDE + number
-        documents = self.dataset.documents(task, count, random.Random(seed), step // share.every * count)
-        packed = pack(fill_rows(documents, share.rows), text_multiple=TEXT_MULTIPLE)
-        batch = prepare(task, self.tasks[task], packed, torch.Generator().manual_seed(seed % 2**63))
-        blocks = [s for document in documents for s in document if isinstance(s, Block) and not s.committed]
-        return replace(batch, frames=sum(len(block.times) for block in blocks))
 
 
 def prepare(name: str, task: Task, packed: PackedSequence, generator: torch.Generator) -> Batch:

@@ -21,6 +21,8 @@ class LossConfig:
     """Compare velocities or clean latents."""
     min_text_tokens: int = 512
     """A step with fewer learnt text tokens weighs each as if it had so many: a handful would outweigh pictures."""
+    outer_share: float = 1.0
+    """Share of the outer patches (clear in most frames) that each noisy frame keeps, chosen at random; 1 keeps all."""
     bias_step: float = 2e-3
     """How fast routing biases follow the load."""
 

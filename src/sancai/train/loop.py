@@ -149,12 +149,18 @@ class Run:
         if not is_rank_zero:
             return
         save_state(self.folder, self.step, state)
+        save_model(self.folder / "model", self.config.model, state["ema"], self.tokenizer)
+        self.save_metadata()
+        self.ledger.save(self.folder, limit=self.limit, price_per_hour=self.config.price_per_hour)
+
+    def save_metadata(self) -> pathlib.Path:
+        """Write what the data set tells about itself into the model folder, where it is missing; return the folder."""
         folder = self.folder / "model"
-        save_model(folder, self.config.model, state["ema"], self.tokenizer)
+        folder.mkdir(parents=True, exist_ok=True)
         for name, make in self.trainer.dataset.metadata.items():
             if not (folder / name).is_file():
                 (folder / name).write_text(json.dumps(make(), ensure_ascii=False) + "\n", encoding="utf-8")
-        self.ledger.save(self.folder, limit=self.limit, price_per_hour=self.config.price_per_hour)
+        return folder
 
     def state(self, keeps: bool = True) -> dict[str, Any]:
         """Return everything that a step changes, on the host: files hold whole host tensors whatever the devices.

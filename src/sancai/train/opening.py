@@ -16,6 +16,7 @@ from sancai.checkpoint import (
     read_config,
     read_weights,
 )
+from sancai.codec import PixelCodec
 from sancai.device import collectives
 from sancai.device.platform import get_platform
 from sancai.device.sharding import distribute_like, shard
@@ -64,7 +65,8 @@ def start(config: TrainConfig, folder: pathlib.Path) -> Run:
     if config.shard:
         shard(model, [m for m in model.modules() if isinstance(m, Experts)], platform)
     module_to_device(model, platform.device)
-    run = Run(config, folder, Trainer(model, config.data.open(tokenizer), config), tokenizer)
+    codec = PixelCodec(config.model.visual.pixel_shuffle) if config.model.visual else None
+    run = Run(config, folder, Trainer(model, config.data.open(tokenizer, codec), config), tokenizer)
     if path is not None:
         _restore(run, path)
     if rank == 0:

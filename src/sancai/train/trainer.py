@@ -14,11 +14,12 @@ from sancai.device.transfer import to_host
 from sancai.errors import CapacityError, ConfigError
 from sancai.model import AuxiliaryLosses, Module, Transformer
 from sancai.model.moe import MoE
-from sancai.train.batch import Batch, Batches
+from sancai.train.batch import Batch
+from sancai.train.batches import Batches
 from sancai.train.config import TrainConfig
 from sancai.train.flops import active_weights, batch_flops
 from sancai.train.loss import Term, Totals, loss_terms
-from sancai.train.optimizer import Optimizer
+from sancai.train.optimizer import EmaTarget, Optimizer
 
 
 def compile_hot_paths(model: Transformer) -> None:
@@ -71,9 +72,10 @@ class Trainer:
         *read, norm = _read([*map(_effective, shares.values()), *values, self.optimizer.clip()])
         experts, sums = read[: len(shares)], read[len(shares) :]
         _check_finite(norm)
-        self.optimizer.step(self.config.lr_factor(number))
+        ema = EmaTarget(self.ema, self._ema_share(number))
+        updated = self.optimizer.step(self.config.lr_factor(number), ema)
         self._balance(shares)
-        self.update_ema(number)
+        self._update_ema(ema.share, updated)
         report = _losses(terms, sums) | {"gradient_norm": norm, "lr_factor": self.config.lr_factor(number)}
         return report | {"effective_experts": min(experts, default=float("inf"))} | self._amounts(batches)
 
@@ -114,12 +116,15 @@ class Trainer:
                 gate.bias += self.config.loss.bias_step * (share.mean() - share).sign()
 
     @torch.no_grad()
-    def update_ema(self, number: int) -> None:
-        """Move the average towards the weights, faster in the first steps."""
-        keep = min(self.config.ema, (1 + number) / (10 + number))
-        state = self.model.state_dict()
-        averages, weights = ([to_local(kept[n]) for n in self.averaged] for kept in (self.ema, state))
-        torch._foreach_lerp_(averages, weights, 1 - keep)
+    def _update_ema(self, share: float, updated: set[str]) -> None:
+        """Move the averages that the optimizer has not moved yet towards the weights."""
+        state, rest = self.model.state_dict(), [n for n in self.averaged if n not in updated]
+        averages, weights = ([to_local(kept[n]) for n in rest] for kept in (self.ema, state))
+        torch._foreach_lerp_(averages, weights, share)
+
+    def _ema_share(self, number: int) -> float:
+        """Return how far averages move towards the weights: further in the first steps."""
+        return 1 - min(self.config.ema, (1 + number) / (10 + number))
 
 
 def _losses(terms: list[tuple[Batch, str, Term]], sums: list[float]) -> dict[str, float]:

@@ -42,7 +42,7 @@ from sancai.tokenizer import Tokenizer
 from sancai.train.loop import Run
 from sancai.train.trainer import Trainer
 
-CONFIG = dataclasses.replace(nano.pretrain(), dtype="bfloat16")
+CONFIG = dataclasses.replace(nano.pretrain(), dtype="bfloat16", measure_limit=False)
 STEPS = range(4)
 """They hold every task of the recipe's mixture."""
 WORLD = 8

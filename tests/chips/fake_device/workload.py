@@ -147,7 +147,7 @@ def generate(here: FakeDevice, device: str, dtype: str, model: Transformer, toke
 def share_words(first: pathlib.Path, folder: pathlib.Path) -> None:
     """Give a new run the vocabulary of the first, which takes longest to make."""
     (folder / "model").mkdir(parents=True)
-    for name in ("tokenizer.json", "model/words.json", "model/palette.json"):
+    for name in ("tokenizer.json", *(f"model/{n}.json" for n in ("words", "palette", "looks", "generation"))):
         shutil.copy(first / name, folder / name)
 
 

@@ -91,17 +91,19 @@ class CharactersConfig(DatasetConfig):
         """Return the texts of `count` conversations, descriptions and questions."""
         return [*texts(open_pack(self.pack), rng, count), SEE]
 
-    def open(self, tokenizer: Tokenizer) -> "Characters":
+    def open(self, tokenizer: Tokenizer, codec: PixelCodec | None = None) -> "Characters":
         """Open the pack."""
-        return Characters(open_pack(self.pack), tokenizer, self)
+        return Characters(open_pack(self.pack), tokenizer, self, codec)
 
 
 class Characters:
     """Documents from a library of parts, one method a task."""
 
-    def __init__(self, library: Library, tokenizer: Tokenizer, config: CharactersConfig) -> None:
+    def __init__(
+        self, library: Library, tokenizer: Tokenizer, config: CharactersConfig, codec: PixelCodec | None = None
+    ) -> None:
         self.library, self.tokenizer, self.config = library, tokenizer, config
-        self.codec, self.corpus = PixelCodec(), Corpus(library)
+        self.codec, self.corpus = codec or PixelCodec(), Corpus(library)
         self.looks = self.corpus.prompter.looks
         drawing = (self.image, self.video, self.edit, self.animate, self.describe, self.vqa, self.plan)
         self.tasks: dict[str, Callable[[random.Random], Document]] = {task.__name__: task for task in drawing}

@@ -167,7 +167,7 @@ def main(key: str) -> dict[str, Any]:
                 trained = train(here, device, dtype, folder)
                 made = generate(here, device, dtype, *load_model(folder / "model"))
                 report[dtype][place] = {"training": trained, "generation": made}
-    report |= {"composed": sorted(here.composed), "wide": sorted(here.wide)}
+    report |= {"composed": sorted(here.composed), "int64_arithmetic": sorted(here.int64_arithmetic)}
     report["seconds"] = [time.perf_counter() - begun, time.process_time() - used]
     return report
 

@@ -7,7 +7,7 @@ AdamW's rates carry over, decoupled weight decay.  Every expert's matrix is orth
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -106,7 +106,7 @@ class Optimizer:
                 self._step_shards(same, lr)
             return set()
         if names:
-            c, matrices = self.config, [self.matrices[n] for n in names]
+            c, matrices = self.config, [cast(Tensor, self.matrices[n]) for n in names]
             rates = MuonRates(
                 lr, c.weight_decay, c.momentum, RMS, c.newton_schulz_steps, follow.share if follow else 0.0
             )

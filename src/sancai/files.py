@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: under their name stands what was there before, or everything new."""
+"""Atomic file writes: a reader sees the old content or the new one, never a part of it."""
 
 import contextlib
 import errno
@@ -8,8 +8,10 @@ import secrets
 from collections.abc import Iterator
 
 NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
-"""What file systems answer that know no waiting."""
+"""errno values of file systems without fsync."""
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""errno values of a full disk or quota."""
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 """errno values of file systems without hard links."""
 
@@ -19,7 +21,7 @@ def atomic_write(path: pathlib.Path, *, shared: bool = False, replace: bool = Tr
     """Yield a temporary path next to `path`; rename it over `path` on success, delete it on error.
 
     Args:
-        shared: several processes may write the same file at once: each gets a temporary path of its own.
+        shared: several processes may write the file at once, so each gets its own temporary path.
         replace: whether an existing file may be replaced.
 
     Raises:
@@ -29,16 +31,16 @@ def atomic_write(path: pathlib.Path, *, shared: bool = False, replace: bool = Tr
     partial = path.with_name(path.name + suffix)
     try:
         yield partial
-        _settle(partial)
-        _give_name(partial, path, replace)
+        _fsync(partial)
+        _rename(partial, path, replace)
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
 
 
-def _settle(path: pathlib.Path) -> None:
-    """Wait until a file's bytes are on the disk: a name must not stand for bytes that a power cut can still take."""
+def _fsync(path: pathlib.Path) -> None:
+    """Flush a file to the disk, so that a power failure after the rename cannot lose its content."""
     with path.open("rb+") as file:
         try:
             os.fsync(file.fileno())
@@ -47,8 +49,19 @@ def _settle(path: pathlib.Path) -> None:
                 raise
 
 
-def _give_name(partial: pathlib.Path, path: pathlib.Path, replace: bool) -> None:
-    """Rename a finished file; a hard link fails where the name is taken, which no check before it could promise."""
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one of its causes, says that a disk is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            return True
+        if "os error 28" in str(error):  # message of libraries written in Rust
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _rename(partial: pathlib.Path, path: pathlib.Path, replace: bool) -> None:
+    """Rename a file; without `replace` by a hard link, which fails atomically if the name exists."""
     if replace:
         os.replace(partial, path)
         return

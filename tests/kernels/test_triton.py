@@ -1,6 +1,6 @@
 """Triton's kernels in Triton's interpreter on a CPU: their arithmetic, forward and gradient, against the references.
 
-What this proves: the programs compute what their role's reference computes, at sizes that fill no tile, in fp32 and
+What this proves: the programs compute what their operator's reference computes, at sizes that fill no tile, in fp32 and
 with bf16 inputs.  What it does not: products of bf16 tiles (the interpreter gets them wrong, so kernels turn tiles into
 fp32 there), speed, races between programs, and anything about a device.  Run by `make test-kernels`.
 """
@@ -46,11 +46,11 @@ def test_every_kernel_agrees_with_its_reference_in_the_interpreter(backend: Back
 
 
 @pytest.mark.parametrize("backend", backends(), ids=lambda p: p.operator)
-def test_kernels_leave_double_precision_to_the_reference(backend: Backend) -> None:
+def test_double_precision_runs_the_reference(backend: Backend) -> None:
     case = BY_NAME[backend.operator].samples(SampleTensors(CPU, torch.float64))[0]
     assert not backend.load().supports(*case.arguments)
 
 
-def test_a_cpu_is_told_that_triton_is_not_for_it() -> None:
+def test_a_cpu_has_no_triton_backend() -> None:
     assert all(p.unavailable_reason(CPU) for p in backends())
     assert triton_kernels.version().startswith("triton ")

@@ -53,7 +53,9 @@ def problem(operator: Operator, backend: Backend, samples: list[SampleInput]) ->
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize(("operator", "backend"), KERNELS, ids=lambda x: x.name if isinstance(x, Operator) else "")
-def test_a_kernel_computes_what_its_reference_computes(operator: Operator, backend: Backend, dtype: torch.dtype) -> None:
+def test_a_kernel_computes_what_its_reference_computes(
+    operator: Operator, backend: Backend, dtype: torch.dtype
+) -> None:
     assert problem(operator, backend, operator.samples(SampleTensors(CPU, dtype))) is None
 
 

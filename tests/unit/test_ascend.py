@@ -1,4 +1,4 @@
-"""Ascend's operators behind our roles, on a CPU: layouts, signs and gradients, against the documented formulas.
+"""Ascend's operators as an operator backend, on a CPU: layouts, signs and gradients, against the documented formulas.
 
 `torch.ops.npu` is filled here with the signatures of torch-npu 2.13.0 and its documented formulas in plain PyTorch.
 What this proves: our arguments and gradients fit these formulas.  What it does not: that the chip computes them.
@@ -280,9 +280,7 @@ PAIRS = [pytest.param(p, d, id=f"{p.operator}-{str(d)[6:]}") for p in ascend.BAC
 
 
 @pytest.mark.parametrize(("backend", "dtype"), PAIRS)
-def test_every_operator_gives_what_its_role_asks_by_its_documented_formula(
-    backend: Backend, dtype: torch.dtype
-) -> None:
+def test_every_kernel_matches_its_reference_by_the_documented_formula(backend: Backend, dtype: torch.dtype) -> None:
     operator, kernel = BY_NAME[backend.operator], backend.load()
     samples = covered(kernel, operator.samples(SampleTensors(CPU, dtype)))
     assert samples
@@ -290,24 +288,24 @@ def test_every_operator_gives_what_its_role_asks_by_its_documented_formula(
     assert problem is None and operator.disabled == {}
 
 
-def test_a_call_with_the_noise_levels_shift_is_left_to_the_reference() -> None:
+def test_noise_conditioning_runs_the_reference() -> None:
     kernel, samples = ascend.load("hyper_pre"), BY_NAME["hyper_pre"].samples(SampleTensors(CPU, torch.bfloat16))
     assert [c.name for c in samples if not kernel.supports(*c.arguments)] == ["noise"]
 
 
 @pytest.mark.parametrize("backend", ascend.BACKENDS, ids=lambda p: p.operator)
-def test_double_precision_is_left_to_the_reference(backend: Backend) -> None:
+def test_double_precision_runs_the_reference(backend: Backend) -> None:
     samples = BY_NAME[backend.operator].samples(SampleTensors(CPU, torch.float64))
     assert covered(backend.load(), samples) == []
 
 
-def test_other_devices_and_older_versions_say_why() -> None:
+def test_other_devices_and_older_versions_give_the_reason() -> None:
     assert all("own chips" in str(p.unavailable_reason(CPU)) for p in ascend.BACKENDS)
     with pytest.raises(LookupError, match="no operator npu_not_there"):
         ascend.npu_operator("npu_not_there")
 
 
-def test_every_role_names_the_operators_it_calls() -> None:
+def test_every_kernel_names_the_operators_it_calls() -> None:
     assert set(ascend.NEEDED) == set(ascend.KERNELS) <= set(BY_NAME)
     declared = {schema.partition("(")[0] for schema in SCHEMAS}
     assert {name for names in ascend.NEEDED.values() for name in names} == declared
@@ -320,6 +318,6 @@ def test_the_sink_reaches_the_chips_attention_nearly_in_single_precision(dtype: 
     assert torch.allclose(heard, sink, rtol=2**-14, atol=0)
 
 
-def test_routing_by_token_is_left_to_the_reference() -> None:
+def test_hash_routing_runs_the_reference() -> None:
     kernel, samples = ascend.load("route"), BY_NAME["route"].samples(SampleTensors(CPU, torch.bfloat16))
     assert [c.name for c in samples if not kernel.supports(*c.arguments)] == ["by token"]

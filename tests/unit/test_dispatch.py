@@ -1,4 +1,4 @@
-"""Roles: kernels play only where they are present, right and faster, and leave when they fail."""
+"""Operator dispatch: kernels are used where they are available, correct and faster, and disabled when they fail."""
 
 import json
 import pathlib
@@ -21,18 +21,18 @@ from sancai.ops.verification import SampleInput, SampleTensors, verify
 from sancai.sequence import pack
 
 CPU = torch.device("cpu")
-LABOUR = 400
-"""Operations that make a function slow beyond any doubt."""
+DELAY_STEPS = 400
+"""Operations that make a function slower than any other."""
 
 
-def labour(x: Tensor) -> Tensor:
-    for _ in range(LABOUR):
+def delay(x: Tensor) -> Tensor:
+    for _ in range(DELAY_STEPS):
         x = x + 0.0
     return x
 
 
 def square(x: Tensor, factor: float) -> Tensor:
-    return labour(x).square() * factor
+    return delay(x).square() * factor
 
 
 def samples(make: SampleTensors) -> list[SampleInput]:
@@ -40,7 +40,7 @@ def samples(make: SampleTensors) -> list[SampleInput]:
 
 
 class Square(torch.autograd.Function):
-    """Right forward, wrong gradient."""
+    """Correct forward, wrong gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
@@ -53,7 +53,7 @@ class Square(torch.autograd.Function):
 
 
 class Fake:
-    """A provider that counts how often it is loaded and run."""
+    """A backend that counts how often it is loaded and run."""
 
     def __init__(self, kernel: Callable[..., Any] | Kernel, name: str = "fake", **changes: Any) -> None:
         self.loads = self.runs = 0
@@ -76,7 +76,7 @@ def operator(monkeypatch: pytest.MonkeyPatch) -> Operator[..., Any]:
     return Operator("square", square, samples)
 
 
-def choose(
+def select(
     operator: Operator[..., Any], folder: pathlib.Path, *fakes: Fake, dtype: torch.dtype = torch.float32
 ) -> selection.Selection:
     (selection,) = select_backends(CPU, dtype, operators=[operator], backends=[f.backend for f in fakes], folder=folder)
@@ -95,100 +95,113 @@ def gradients(x: Tensor, kept: tuple[Tensor, ...], given: tuple[Tensor | None, .
     return 2 * x[0] * x[1] * given[0], None
 
 
-# --- choosing --------------------
+# --- selection --------------------
 
 
-def test_a_right_and_faster_kernel_plays(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
+def test_a_correct_and_faster_kernel_is_used(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     fake = Fake(quick)
-    selection = choose(operator, tmp_path, fake)
+    selection = select(operator, tmp_path, fake)
     assert selection.chosen == "fake" and "right" in selection.why and " against " in selection.why
     runs, x = fake.runs, torch.randn(3)
     assert largest(operator(x, 2.0) - 2 * x.square()) <= 1e-6
     assert fake.runs == runs + 1
 
 
-def test_it_plays_for_its_device_and_dtype_only(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
+def test_it_is_used_for_its_device_and_dtype_only(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     fake = Fake(quick)
-    choose(operator, tmp_path, fake)
+    select(operator, tmp_path, fake)
     runs = fake.runs
     operator(torch.randn(3).double(), 2.0)
     assert fake.runs == runs
 
 
-def test_a_role_that_is_always_called_in_fp32_finds_its_kernel_whatever_layers_compute_in(
+def test_an_operator_always_called_in_fp32_gets_its_kernel_in_a_bf16_model(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "SELECTIONS", {})
-    role_ = Operator("square", square, lambda make: [SampleInput("some", (make.fp32(4, 3), 2.0), (0,))])
+    custom = Operator("square", square, lambda make: [SampleInput("some", (make.fp32(4, 3), 2.0), (0,))])
     fake = Fake(quick)
-    choose(role_, tmp_path, fake, dtype=torch.bfloat16)
+    select(custom, tmp_path, fake, dtype=torch.bfloat16)
     runs = fake.runs
-    role_(torch.randn(3), 2.0)
+    custom(torch.randn(3), 2.0)
     assert fake.runs == runs + 1
 
 
 @pytest.mark.parametrize(
     ("kernel", "reason"),
     [
-        (lambda x, factor: x * x * factor * 1.01, "wrong: case 'some', output 0: off by"),
-        (lambda x, factor: x * x / 0 * factor, "wrong: case 'some', output 0: off by"),
-        (lambda x, factor: (x * x * factor)[:1], "wrong: case 'some', output 0: shape [1, 3], expected [4, 3]"),
-        (lambda x, factor: (x * x * factor).double(), "wrong: case 'some', output 0: dtype"),
-        (lambda x, factor: (x * x * factor).detach(), "wrong: case 'some': 1 outputs and gradients, expected 2"),
-        (Square.apply, "wrong: case 'some', gradient of argument 0: off by"),
-        (lambda x, factor: labour(labour(x)).square() * factor, "right, but "),
+        (lambda x, factor: x * x * factor * 1.01, "wrong: sample 'some', output 0: off by"),
+        (lambda x, factor: x * x / 0 * factor, "wrong: sample 'some', output 0: off by"),
+        (lambda x, factor: (x * x * factor)[:1], "wrong: sample 'some', output 0: shape [1, 3], expected [4, 3]"),
+        (lambda x, factor: (x * x * factor).double(), "wrong: sample 'some', output 0: dtype"),
+        (lambda x, factor: (x * x * factor).detach(), "wrong: sample 'some': 1 outputs and gradients, expected 2"),
+        (Square.apply, "wrong: sample 'some', gradient of argument 0: off by"),
+        (lambda x, factor: delay(delay(x)).square() * factor, "right, but "),
         (broken, "raised OSError: the driver is gone"),
-        (Kernel(quick, supports=lambda x, factor: False), "does not cover float32"),
+        (Kernel(quick, supports=lambda x, factor: False), "does not support float32"),
         (Kernel(lambda x, factor: (quick(x, factor), ()), broken), "raised OSError: the driver is gone"),
     ],
-    ids=["wrong", "nan", "shape", "dtype", "no gradient", "wrong gradient", "slower", "raises", "covers", "backward"],
+    ids=[
+        "wrong",
+        "nan",
+        "shape",
+        "dtype",
+        "no gradient",
+        "wrong gradient",
+        "slower",
+        "raises",
+        "unsupported",
+        "backward",
+    ],
 )
-def test_a_kernel_that_is_not_right_or_not_faster_is_refused_with_the_reason(
+def test_an_incorrect_or_slower_kernel_is_rejected_with_the_reason(
     operator: Operator[..., Any], tmp_path: pathlib.Path, kernel: Any, reason: str
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        selection = choose(operator, tmp_path, Fake(kernel))
+        selection = select(operator, tmp_path, Fake(kernel))
     assert selection.chosen == "reference" and selection.others["fake"].startswith(reason)
     assert reason in explain()
     assert not operator.active and not operator.disabled
 
 
-def test_an_absent_or_unloadable_provider_says_why(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
+def test_an_unavailable_or_broken_backend_gives_the_reason(
+    operator: Operator[..., Any], tmp_path: pathlib.Path
+) -> None:
     absent = Fake(quick, "absent", unavailable_reason=lambda device: "is not installed")
     bad = Fake(quick, "bad", load=broken)
-    selection = choose(operator, tmp_path, absent, bad)
+    selection = select(operator, tmp_path, absent, bad)
     assert absent.loads == 0
     assert selection.others == {"absent": "is not installed", "bad": "does not load: OSError: the driver is gone"}
 
 
-def test_the_fastest_right_kernel_plays(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
+def test_the_fastest_correct_kernel_is_used(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     slow = Fake(lambda x, factor: quick(x + 0 * sum(x + i for i in range(100)), factor), "slow")
-    selection = choose(operator, tmp_path, slow, Fake(quick))
+    selection = select(operator, tmp_path, slow, Fake(quick))
     assert selection.chosen == "fake" and selection.others["slow"].startswith("right, but")
 
 
-def test_rounding_of_a_low_precision_is_no_mistake_but_a_mistake_is(
+def test_rounding_in_low_precision_is_accepted_but_a_mistake_is_not(
     operator: Operator[..., Any], tmp_path: pathlib.Path
 ) -> None:
-    assert choose(operator, tmp_path, Fake(quick), dtype=torch.bfloat16).chosen == "fake"
+    assert select(operator, tmp_path, Fake(quick), dtype=torch.bfloat16).chosen == "fake"
     off = Fake(lambda x, factor: quick(x, factor) * 1.05)
-    assert choose(operator, tmp_path / "other", off, dtype=torch.bfloat16).chosen == "reference"
+    assert select(operator, tmp_path / "other", off, dtype=torch.bfloat16).chosen == "reference"
 
 
-# --- playing --------------------
+# --- failures --------------------
 
 
-def test_a_kernel_that_raises_later_is_dropped_with_one_warning(
+def test_a_kernel_that_raises_later_is_disabled_with_one_warning(
     operator: Operator[..., Any], tmp_path: pathlib.Path
 ) -> None:
     fake = Fake(quick)
-    choose(operator, tmp_path, fake)
+    select(operator, tmp_path, fake)
     fake.kernel = Kernel(broken)
     x = torch.randn(3)
-    with pytest.warns(RuntimeWarning, match="fake kernel for square raised OSError: the driver is gone;") as told:
+    with pytest.warns(RuntimeWarning, match="fake kernel for square raised OSError: the driver is gone;") as warned:
         assert torch.equal(operator(x, 2.0), square(x, 2.0))
-    assert len(told) == 1
+    assert len(warned) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         runs = fake.runs
@@ -197,12 +210,12 @@ def test_a_kernel_that_raises_later_is_dropped_with_one_warning(
     assert "fake raised OSError" in explain()
 
 
-def test_a_dropped_kernel_is_not_chosen_again(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
+def test_a_disabled_kernel_is_not_selected_again(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     fake = Fake(quick)
-    choose(operator, tmp_path, fake)
+    select(operator, tmp_path, fake)
     with pytest.warns(RuntimeWarning):
         operator.disable("fake", OSError("gone"))
-    selection = choose(operator, tmp_path / "other", fake)
+    selection = select(operator, tmp_path / "other", fake)
     assert selection.chosen == "reference" and selection.others["fake"] == "raised OSError: gone"
 
 
@@ -215,7 +228,7 @@ def test_a_backward_that_raises_later_gets_the_gradient_of_the_reference(
         return gradients(*args) if works[0] else broken()
 
     fake = Fake(Kernel(lambda x, factor: (quick(x, factor), ()), backward))
-    assert choose(operator, tmp_path, fake).chosen == "fake"
+    assert select(operator, tmp_path, fake).chosen == "fake"
     x = torch.randn(3, requires_grad=True)
     for works[0] in (True, False):
         context = warnings.catch_warnings() if works[0] else pytest.warns(RuntimeWarning, match="driver is gone")
@@ -226,11 +239,9 @@ def test_a_backward_that_raises_later_gets_the_gradient_of_the_reference(
     assert "fake" in operator.disabled and not operator.active
 
 
-def test_the_reference_answers_calls_that_a_kernel_does_not_cover(
-    operator: Operator[..., Any], tmp_path: pathlib.Path
-) -> None:
+def test_unsupported_calls_run_the_reference(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     fake = Fake(Kernel(quick, supports=lambda x, factor: x.dim() == 2))
-    choose(operator, tmp_path, fake)
+    select(operator, tmp_path, fake)
     runs, x = fake.runs, torch.randn(3)
     assert torch.equal(operator(x, 2.0), square(x, 2.0))
     assert fake.runs == runs and "fake" not in operator.disabled
@@ -239,98 +250,98 @@ def test_the_reference_answers_calls_that_a_kernel_does_not_cover(
 # --- compiled callers --------------------
 
 
-def test_without_kernels_a_compiler_sees_the_reference_whole() -> None:
+def test_without_kernels_the_reference_compiles_as_one_graph() -> None:
     def caller(x: Tensor) -> Tensor:
-        return role_(x, 2.0) + 1
+        return custom(x, 2.0) + 1
 
-    role_ = Operator("square", quick, samples)
+    custom = Operator("square", quick, samples)
     x = torch.randn(3)
     assert torch.equal(torch.compile(caller, backend="eager", fullgraph=True)(x), quick(x, 2.0) + 1)
 
 
 @pytest.mark.parametrize("prefer_compiled", [True, False])
-def test_compiled_code_calls_a_kernel_unless_the_compiler_fuses_the_role(
+def test_compiled_code_calls_a_kernel_unless_the_operator_prefers_the_compiler(
     tmp_path: pathlib.Path, prefer_compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "SELECTIONS", {})
-    role_, fake = Operator("square", square, samples, prefer_compiled), Fake(quick)
-    choose(role_, tmp_path, fake)
+    custom, fake = Operator("square", square, samples, prefer_compiled), Fake(quick)
+    select(custom, tmp_path, fake)
 
     def caller(x: Tensor) -> Tensor:
-        return role_(x + 1, 2.0) + 1
+        return custom(x + 1, 2.0) + 1
 
     runs, x = fake.runs, torch.randn(3)
     assert largest(torch.compile(caller, backend="eager")(x) - caller(x)) <= 1e-6
     assert fake.runs - runs == (1 if prefer_compiled else 2)  # the plain call is one of them
 
 
-# --- what is kept --------------------
+# --- tuning cache --------------------
 
 
-def test_what_was_found_out_is_kept(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
+def test_selections_are_cached(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     first, again = Fake(quick), Fake(quick)
-    chosen = choose(operator, tmp_path, first)
-    assert choose(operator, tmp_path, again) == chosen
+    chosen = select(operator, tmp_path, first)
+    assert select(operator, tmp_path, again) == chosen
     assert again.runs == 0 and operator.active
     refused = Fake(quick, "fake", version=lambda: "2")
-    choose(operator, tmp_path, refused)
-    assert refused.runs > 0, "another version is tried anew"
+    select(operator, tmp_path, refused)
+    assert refused.runs > 0, "another version is measured again"
     assert len(json.loads((tmp_path / selection.FILE).read_text())) == 2
 
 
-def test_a_kept_refusal_stays_one(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
-    refused = choose(operator, tmp_path, Fake(broken))
+def test_a_cached_rejection_holds(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
+    refused = select(operator, tmp_path, Fake(broken))
     again = Fake(quick)
-    assert choose(operator, tmp_path, again) == refused
+    assert select(operator, tmp_path, again) == refused
     assert again.loads == 0
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"a": 1}', "{"])
-def test_a_damaged_file_is_as_good_as_none(operator: Operator[..., Any], tmp_path: pathlib.Path, content: str) -> None:
+def test_a_damaged_cache_counts_as_empty(operator: Operator[..., Any], tmp_path: pathlib.Path, content: str) -> None:
     (tmp_path / selection.FILE).write_text(content)
-    assert choose(operator, tmp_path, Fake(quick)).chosen == "fake"
+    assert select(operator, tmp_path, Fake(quick)).chosen == "fake"
 
 
-def test_a_folder_that_cannot_be_written_is_no_obstacle(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
+def test_a_folder_that_cannot_be_written_is_ignored(operator: Operator[..., Any], tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("")
-    assert choose(operator, tmp_path / "file", Fake(quick)).chosen == "fake"
+    assert select(operator, tmp_path / "file", Fake(quick)).chosen == "fake"
 
 
-def test_without_kernels_nothing_is_tried_and_nothing_is_written(
+def test_without_backends_nothing_is_measured_and_nothing_is_written(
     operator: Operator[..., Any], tmp_path: pathlib.Path
 ) -> None:
-    selection = choose(operator, tmp_path)
+    selection = select(operator, tmp_path)
     assert (selection.chosen, list(tmp_path.iterdir())) == ("reference", [])
     assert "there is no kernel for this device" in explain()
 
 
-# --- the roles of the model --------------------
+# --- the operators of the model --------------------
 
 
-def test_the_roles_of_the_model_have_names_of_their_own() -> None:
-    assert len({r.name for r in OPERATORS}) == len(OPERATORS) == 20
+def test_operators_have_distinct_names() -> None:
+    assert len({r.name for r in OPERATORS}) == len(OPERATORS)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda r: r.name)
-def test_every_role_passes_its_own_cases_and_notices_a_mistake(
+def test_every_operator_passes_its_own_samples_and_notices_a_mistake(
     operator: Operator[..., Any], dtype: torch.dtype
 ) -> None:
     small = operator.samples(SampleTensors(CPU, dtype))
     assert small and verify(operator.reference, operator.reference, small) is None
 
-    def spoiled(*args: Any) -> Any:
+    def wrong(*args: Any) -> Any:
         out = operator.reference(*args)
-        whole = out if isinstance(out, tuple | list) else (out,)
-        first = whole[0][0] if isinstance(whole[0], list) else whole[0]
+        outputs = out if isinstance(out, tuple | list) else (out,)
+        first = outputs[0][0] if isinstance(outputs[0], list) else outputs[0]
         bad = ~first if first.dtype == torch.bool else first + 1
-        return type(whole)((bad, *whole[1:])) if isinstance(out, tuple | list) else bad
+        return type(outputs)((bad, *outputs[1:])) if isinstance(out, tuple | list) else bad
 
-    assert verify(spoiled, operator.reference, small) is not None
+    assert verify(wrong, operator.reference, small) is not None
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda r: r.name)
-def test_trying_a_role_leaves_its_cases_as_they_are(operator: Operator[..., Any]) -> None:
+def test_verification_leaves_the_samples_unchanged(operator: Operator[..., Any]) -> None:
     small = operator.samples(SampleTensors(CPU, torch.float32))
     before = [t.clone() for c in small for t in c.arguments if isinstance(t, Tensor)]
     verify(operator.reference, operator.reference, small)
@@ -339,7 +350,7 @@ def test_trying_a_role_leaves_its_cases_as_they_are(operator: Operator[..., Any]
 
 
 @torch.no_grad()
-def test_told_how_much_a_query_reads_the_model_calls_sparse_attention_with_a_true_limit(
+def test_a_limit_on_keys_makes_the_model_call_sparse_attention_with_a_correct_limit(
     monkeypatch: pytest.MonkeyPatch, rng: Any
 ) -> None:
     model = random_model(small_config(), seed=1)
@@ -347,7 +358,7 @@ def test_told_how_much_a_query_reads_the_model_calls_sparse_attention_with_a_tru
     usual = model(document)
     plan, seen = transformer.plan, []
 
-    def told(*args: Any) -> Any:
+    def limited(*args: Any) -> Any:
         layout = plan(*args)
         return replace(layout, groups=tuple(replace(g, most_raw=int(g.raw.sum(-1).max())) for g in layout.groups))
 
@@ -355,7 +366,7 @@ def test_told_how_much_a_query_reads_the_model_calls_sparse_attention_with_a_tru
         seen.append((int(mask.sum(-1).max()), limit, keys.shape[1]))
         return sparse_attention.reference(query, keys, mask, sink, limit)
 
-    monkeypatch.setattr(transformer, "plan", told)
+    monkeypatch.setattr(transformer, "plan", limited)
     monkeypatch.setattr("sancai.model.attention.sparse_attention", watched)
     out = model(document)
     assert torch.equal(out.hidden, usual.hidden) and torch.equal(out.prediction, usual.prediction)

@@ -440,10 +440,10 @@ def test_official_settings_come_back(name: str) -> None:
 
 
 def test_transformers_settings_give_the_same_architecture() -> None:
-    from stock import stock_config
+    from reference import reference_config
 
     config = small_config(visual=None, num_nextn_predict_layers=0, compress_ratios=(0, 4, 8, 4))
-    values = json.loads(stock_config(config).to_json_string())
+    values = json.loads(reference_config(config).to_json_string())
     assert parse_config(values, "config.json") == config
 
 

@@ -94,8 +94,8 @@ def test_doctor_predicts(arguments: list[str], code: int, words: list[str], caps
 
 def test_doctor_predicts_for_this_machine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     flat = Grid((1,), (1,), ((1e9,),))
-    rates = MeasuredRates(products=flat, traffic=flat, streams=flat, scores=flat, launch=1e-5, chained=1e-6)
-    monkeypatch.setattr("sancai.estimate.calibrated", lambda _: Calibration("cpu", "float32", 1, "2.13", rates))
+    rates = MeasuredRates(products=flat, traffic=flat, streams=flat, scores=flat, launch=1e-5, sinkhorn_launch=1e-6)
+    monkeypatch.setattr("sancai.estimate.cached_calibration", lambda _: Calibration("cpu", "float32", 1, "2.13", rates))
     assert main(["doctor", *HERE, "--side", "64"]) == 0
     told = capsys.readouterr().out
     assert "fits" not in told

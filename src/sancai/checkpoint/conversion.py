@@ -1,4 +1,4 @@
-"""A model → DeepSeek's own files in bf16, fp8 or fp4: from memory, or from a folder one file at a time."""
+"""Conversion to DeepSeek's official files in bf16, fp8 or fp4: from memory, or from a folder one file at a time."""
 
 import contextlib
 import dataclasses
@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from sancai.checkpoint.config_file import official_config
-from sancai.checkpoint.folder import fp32_names
-from sancai.checkpoint.layout import TensorSpec, official_layout
+from sancai.checkpoint.layout import TensorSpec, fp32_names, official_layout
 from sancai.checkpoint.names import scale_name, to_official
 from sancai.checkpoint.official import CONFIG, OfficialWeights, read_config
 from sancai.checkpoint.shards import (
@@ -35,7 +34,7 @@ from sancai.ops.quantisation import BLOCK, GROUP, quantise_fp4, quantise_fp8, un
 
 WeightFormat = Literal["bf16", "fp8", "fp4"]
 Fetch = Callable[[str], tuple[Tensor, Tensor | None]]
-BESIDE = ("tokenizer.json", "tokenizer_config.json", "generation_config.json", "words.json", "palette.json")
+COPIED_FILES = ("tokenizer.json", "tokenizer_config.json", "generation_config.json", "words.json", "palette.json")
 PLAIN = {"BF16": torch.bfloat16, "F32": torch.float32, "I64": torch.int64}
 POWERS_OF_TWO = torch.float8_e8m0fnu
 
@@ -44,10 +43,11 @@ def save_official(
     folder: pathlib.Path, config: ModelConfig, weights: Mapping[str, Tensor], weight_format: WeightFormat = "fp4",
     shard_bytes: int = SHARD_BYTES, *, include_visual: bool = False,
 ) -> None:  # fmt: skip
-    """Write the text half as DeepSeek's own files; packed weights stay as they are where the storage allows it.
+    """Write the text half as official files; weights that are already in the wanted format are copied bitwise.
 
-    storage: bf16 throughout; fp8 for all matrices; or fp4 for routed experts and fp8 for the rest, as released.
-    whole: write the visual half too (in bf16), and a config.json of ours, which only Sancai opens.
+    weight_format: bf16 for everything; fp8 for all matrices; or fp4 for routed experts and fp8 for the other matrices,
+        as released.
+    include_visual: also write the visual half (in bf16), with a config.json that only Sancai reads.
     """
     named = to_official({n: t.detach() for n, t in weights.items() if include_visual or not n.startswith("visual.")})
 
@@ -66,10 +66,12 @@ def convert(
     source: pathlib.Path, target: pathlib.Path, weight_format: WeightFormat, shard_bytes: int = SHARD_BYTES,
     on_progress: ProgressCallback = no_progress, *, include_visual: bool = False,
 ) -> None:  # fmt: skip
-    """Write the text half of a folder anew in another storage, one file at a time in memory; with `whole` both halves.
+    """Convert the text half of a folder to another format, with one file at a time in memory.
 
-    What is stored in the wanted form already is copied as it is.  An interrupted conversion goes on where it stopped;
-    the index is written last, and a folder without it is not taken for whole.
+    Tensors that are already in the wanted format are copied bitwise.  An interrupted conversion resumes where it
+    stopped; the index is written last, and a folder without it does not count as a model.
+
+    include_visual: convert the visual half too.
     """
     config = read_config(source)
     kept = config if include_visual else dataclasses.replace(config, visual=None)
@@ -83,7 +85,7 @@ def convert(
         entries = (_entry(spec, weight_format, weights.fetch) for spec in specs)
         origin = f"{shards.fingerprint} {weight_format}{' whole' if include_visual else ''}"
         index = write_shards(target, entries, origin, shard_bytes, on_progress)
-        for name in (n for n in BESIDE if (source / n).is_file()):
+        for name in (n for n in COPIED_FILES if (source / n).is_file()):
             with atomic_write(target / name) as partial:
                 shutil.copyfile(source / name, partial)
         write_config(target, kept, weight_format, include_visual=include_visual)
@@ -92,7 +94,7 @@ def convert(
 
 
 def converted_bytes(source: pathlib.Path, weight_format: WeightFormat, *, include_visual: bool = False) -> int:
-    """Return how large the converted weights will be."""
+    """Return the size of the converted weights in bytes."""
     config = read_config(source)
     text = stored_bytes(dataclasses.replace(config, visual=None), weight_format)
     if not include_visual or config.visual is None:
@@ -103,14 +105,14 @@ def converted_bytes(source: pathlib.Path, weight_format: WeightFormat, *, includ
 
 
 def stored_bytes(config: ModelConfig, weight_format: WeightFormat) -> int:
-    """Return how large a model's files are in a storage, without their headers."""
+    """Return the size in bytes of a model's files in a format, without their headers."""
     return sum(_num_bytes(spec, weight_format) for spec in _weight_specs(config, weight_format))
 
 
 def write_config(
     folder: pathlib.Path, config: ModelConfig, weight_format: WeightFormat, *, include_visual: bool = False
 ) -> None:
-    """Write config.json as DeepSeek does, or for a whole model as we do."""
+    """Write config.json: DeepSeek's, or with the visual half Sancai's."""
     values = config.to_dict() if include_visual else official_config(config)
     if weight_format != "bf16" and not include_visual:
         values["quantization_config"] = {
@@ -124,24 +126,24 @@ def write_config(
 
 @contextlib.contextmanager
 def _writing(folder: pathlib.Path) -> Iterator[None]:
-    """Turn what the disk refuses into a clear error."""
+    """Turn the errors of the disk into one that says what to do."""
     try:
         yield
     except OSError as error:
         raise CapacityError(
             f"cannot write into {folder} ({error.strerror or error}); is the disk full or the folder read-only? "
-            "Without an index nothing takes the folder for whole"
+            "Without an index the folder does not count as a model"
         ) from error
 
 
 def _weight_specs(config: ModelConfig, weight_format: WeightFormat) -> Iterator[TensorSpec]:
-    """Yield the layout without the scales, which come with their weights."""
+    """Yield the layout without the scales, which are written with their weights."""
     layout = official_layout(config, "fp4" if weight_format == "fp4" else "fp8")
     return (spec for spec in layout if spec.element != "F8_E8M0")
 
 
 def _visual_specs(config: ModelConfig, named: Mapping[str, Tensor]) -> Iterator[TensorSpec]:
-    """Yield the layout of the visual half: bf16, small tensors fp32."""
+    """Yield the layout of the visual half: bf16, with small tensors in fp32."""
     fp32 = fp32_names(config)
     for name, tensor in named.items():
         if name.startswith("visual."):
@@ -149,28 +151,28 @@ def _visual_specs(config: ModelConfig, named: Mapping[str, Tensor]) -> Iterator[
 
 
 def _entry(spec: TensorSpec, weight_format: WeightFormat, fetch: Fetch) -> Entry:
-    """Return what one weight becomes: plain numbers, or packed numbers and their scales."""
+    """Return the entry of one weight: its values, and its scales if it is quantised."""
     if spec.element in PLAIN or weight_format == "bf16":
         return Entry((spec.name,), _num_bytes(spec, weight_format), lambda: [_plain(spec, *fetch(spec.name))])
     names = spec.name, scale_name(spec.name)
     return Entry(names, _num_bytes(spec, weight_format), lambda: _packed(spec, *fetch(spec.name)))
 
 
-def _plain(spec: TensorSpec, numbers: Tensor, scale: Tensor | None) -> Tensor:
-    return unpack(numbers, scale, PLAIN.get(spec.element, torch.bfloat16))
+def _plain(spec: TensorSpec, values: Tensor, scale: Tensor | None) -> Tensor:
+    return unpack(values, scale, PLAIN.get(spec.element, torch.bfloat16))
 
 
-def _packed(spec: TensorSpec, numbers: Tensor, scale: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return numbers and scales in the layout's form; what has it already stays bit by bit."""
+def _packed(spec: TensorSpec, values: Tensor, scale: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return values and scales in the wanted format; a weight that has it already is returned unchanged."""
     wanted = torch.int8 if spec.element == "I8" else torch.float8_e4m3fn
-    if scale is not None and numbers.dtype == wanted and scale.dtype == POWERS_OF_TWO:
-        return numbers, scale
+    if scale is not None and values.dtype == wanted and scale.dtype == POWERS_OF_TWO:
+        return values, scale
     quantise = quantise_fp4 if spec.element == "I8" else quantise_fp8
-    return quantise(unpack(numbers, scale, torch.float32))
+    return quantise(unpack(values, scale, torch.float32))
 
 
 def _num_bytes(spec: TensorSpec, weight_format: WeightFormat) -> int:
-    """Return the bytes that one weight takes, scales included."""
+    """Return the bytes of one weight and its scales."""
     if spec.element in PLAIN:
         return spec.num_bytes
     rows, columns = spec.shape

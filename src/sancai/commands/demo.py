@@ -42,9 +42,9 @@ def run(arguments: list[str]) -> None:
     media.write_file(options.out / "answer.txt", text.encode())
     print_result(f"wrote    {options.out / 'answer.txt'}: {QUESTION} {answer.text}")
     with step_bar("drawing") as on_step:
-        picture = model.image(PICTURE, on_step=on_step).enlarged(options.scale)
+        picture = model.image(PICTURE, on_step=on_step).upscaled(options.scale)
     print_result(f"drew     {picture.save(options.out / 'knight.png')}: {PICTURE}")
     with step_bar("filming") as on_step:
         clip = model.video(CLIP, on_step=on_step)
-    print_result(f"filmed   {clip.enlarged(options.scale).save(options.out / 'skeleton.gif')}: {CLIP}")
+    print_result(f"filmed   {clip.upscaled(options.scale).save(options.out / 'skeleton.gif')}: {CLIP}")
     print_result(f"in {time.monotonic() - started:.1f} s")

@@ -1,7 +1,6 @@
-"""What the machine is: chips, devices, number formats, and the two ways between host and device.
+"""Devices: chip families, detection, the platform of a process, transfers between host and device, and collectives.
 
-This file imports no torch, so that a program can ask about chips where torch does not load; what needs
-torch is in `platform`, `detect`, `host`, `precision` and `collectives`.
+This file does not import torch, so that chips can be listed where torch does not load.
 """
 
 from sancai.device.chip import Chip

@@ -1,8 +1,8 @@
-"""Published figures of chips as they are sold, for estimates.
+"""Published specifications of accelerators, for estimates.
 
-TFLOPS are dense matrix products, memory is in GB (10⁹ bytes), rates in GB/s.  None: no figure is published
-that can be trusted.  `confidence`: A vendor tool or data sheet, B several reports agree, C one report,
-D derived.  Totals that include vector units, or fp8 figures sold as if they were bf16, are left out.
+TFLOPS are for dense matrix products, memory is in GB (10⁹ bytes), bandwidth in GB/s.  None: no reliable figure is
+published.  `confidence`: A vendor tool or data sheet, B several reports agree, C one report, D derived.  Totals that
+include vector units, and fp8 figures given as bf16, are left out.
 """
 
 import re
@@ -13,23 +13,23 @@ from sancai.errors import RequestError
 
 @dataclass(frozen=True, kw_only=True)
 class ChipSpec:
-    """One chip as it is sold."""
+    """The published specification of one accelerator."""
 
     name: str
     chip: str
-    """Key of its family."""
+    """Key of its chip family."""
     memory_gb: float
     confidence: str
     bf16_tflops: float | None = None
     fp8_tflops: float | None = None
     memory_gbs: float | None = None
     link_gbs: float | None = None
-    """Between chips of one node, both ways together."""
+    """Bandwidth between chips of one node, both directions together."""
     source: str = ""
 
 
 _MSMODELING = "device profiles of Ascend/msmodeling"
-_DATA_SHEET = "maker's data sheet, without sparsity"
+_DATA_SHEET = "vendor's data sheet, without sparsity"
 CHIP_SPECS = {
     c.name: c
     for c in (
@@ -70,7 +70,7 @@ CHIP_SPECS = {
 
 @dataclass(frozen=True)
 class Machine:
-    """So many of one card."""
+    """A number of equal accelerators."""
 
     count: int
     spec: ChipSpec
@@ -81,14 +81,14 @@ class Machine:
 
 
 MAX_CHIPS = 100_000
-"""More are no machine, but a slip of the finger."""
+"""Larger counts are taken for typing errors."""
 
 
 def parse_machine(text: str) -> Machine:
-    """Return the machine of `16xascend-910c`.
+    """Parse `COUNTxCHIP`, for example `16xascend-910c`.
 
     Raises:
-        RequestError: no such card, or none of it.
+        RequestError: the chip is unknown or the count is out of range.
     """
     match = re.fullmatch(r"(?:(\d+)x)?([a-z0-9-]+)", text.strip().lower())
     if match is None or match[2] not in CHIP_SPECS:

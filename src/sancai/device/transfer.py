@@ -1,7 +1,7 @@
-"""The two sanctioned ways between host and device.
+"""Transfers between host and device: the only functions that may copy across.
 
-Inside a training step or a forward pass nothing else may copy across or read a value back: every such
-crossing makes the host wait for the device.  The stand-in device of the tests refuses any other.
+Within a training step or a forward pass nothing else may copy between host and device or read a value back, because
+each device-to-host copy makes the host wait for the device.  The fake device of the tests refuses any other transfer.
 """
 
 import contextlib
@@ -16,19 +16,19 @@ from torch import Tensor, nn
 
 @dataclass
 class TransferCounts:
-    """How often tensors crossed."""
+    """Number of tensors copied in each direction."""
 
     to_device: int = 0
     to_host: int = 0
 
 
-_counts: ContextVar[TransferCounts | None] = ContextVar("crossings", default=None)
-_open: ContextVar[bool] = ContextVar("crossing", default=False)
+_counts: ContextVar[TransferCounts | None] = ContextVar("transfer_counts", default=None)
+_is_open: ContextVar[bool] = ContextVar("transferring", default=False)
 
 
 @contextlib.contextmanager
 def count_transfers() -> Iterator[TransferCounts]:
-    """Count the crossings made inside."""
+    """Count the transfers made within a `with` block."""
     counts = TransferCounts()
     token = _counts.set(counts)
     try:
@@ -38,54 +38,57 @@ def count_transfers() -> Iterator[TransferCounts]:
 
 
 def is_transferring() -> bool:
-    """Return whether a sanctioned crossing is under way."""
-    return _open.get()
+    """Return whether one of these functions is copying at the moment."""
+    return _is_open.get()
 
 
 def to_device(tensor: Tensor, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
-    """Return a tensor on the device; the host does not wait."""
+    """Return a tensor on the device, cast to `dtype` if given; does not synchronise."""
     if tensor.device == device and dtype in (None, tensor.dtype):
         return tensor
     if (counts := _counts.get()) is not None:
         counts.to_device += 1
-    with _crossing():
+    with _transfer():
         return tensor.to(device=device, dtype=dtype or tensor.dtype, non_blocking=True)
 
 
 def to_host(tensor: Tensor) -> Tensor:
-    """Return a detached tensor on the host; the host waits for it."""
+    """Return a detached tensor on the host; waits for the device."""
     if tensor.device.type == "cpu":
         return tensor.detach()
     if (counts := _counts.get()) is not None:
         counts.to_host += 1
-    with _crossing():
+    with _transfer():
         return tensor.detach().to("cpu")
 
 
 def module_to_device(module: nn.Module, device: torch.device) -> nn.Module:
-    """Place a module's parameters and buffers on the device, in place; return the module."""
-    here = [t for t in (*module.parameters(), *module.buffers()) if t.device != device]
-    if here:
+    """Move a module's parameters and buffers to the device, in place; return the module."""
+    elsewhere = [t for t in (*module.parameters(), *module.buffers()) if t.device != device]
+    if elsewhere:
         if (counts := _counts.get()) is not None:
-            counts.to_device += len(here)
-        with _crossing():
+            counts.to_device += len(elsewhere)
+        with _transfer():
             module.to(device)
     return module
 
 
 def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
-    """Return nested dictionaries, lists and tuples with every tensor changed."""
+    """Return nested dictionaries, lists and (named) tuples with `change` applied to every tensor."""
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, dict):
         return {key: map_tensors(change, item) for key, item in value.items()}
-    return type(value)(map_tensors(change, item) for item in value) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        items = [map_tensors(change, item) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return value
 
 
 @contextlib.contextmanager
-def _crossing() -> Iterator[None]:
-    token = _open.set(True)
+def _transfer() -> Iterator[None]:
+    token = _is_open.set(True)
     try:
         yield
     finally:
-        _open.reset(token)
+        _is_open.reset(token)

@@ -1,6 +1,7 @@
 """Files ↔ pixels."""
 
 from sancai.media.animation import Playback, animation_bytes
+from sancai.media.argument import PictureLike, is_picture, to_picture
 from sancai.media.aseprite import aseprite_bytes
 from sancai.media.engines import godot_resource, unity_meta
 from sancai.media.file import check_writable, write_file, write_unused
@@ -18,8 +19,8 @@ from sancai.media.sheet import (
 )
 
 __all__ = [
-    "DIRECTIONS", "UNIVERSAL_ROWS", "Playback", "Sheet", "SheetClip", "SheetLayout", "animation_bytes",
+    "DIRECTIONS", "UNIVERSAL_ROWS", "PictureLike", "Playback", "Sheet", "SheetClip", "SheetLayout", "animation_bytes",
     "aseprite_bytes", "blur", "check_writable", "count_colors", "enlarge", "fit", "godot_resource", "grid_sheet",
-    "harden_alpha", "png_bytes", "read_picture", "reduce", "sheet_json", "snap", "unity_meta", "universal_sheet",
-    "write_file", "write_unused",
+    "harden_alpha", "is_picture", "png_bytes", "read_picture", "reduce", "sheet_json", "snap", "to_picture",
+    "unity_meta", "universal_sheet", "write_file", "write_unused",
 ]  # fmt: skip

@@ -1,13 +1,13 @@
-"""Roles: steps of the model that a chip may have a faster kernel for, and who may play them.
+"""Operator dispatch: each operator has a PyTorch reference and optional device-specific kernels.
 
-A role is called like the function it is made from.  That function, in plain PyTorch, is its reference and the only
-thing a role needs.  A provider offers a kernel for one role; it plays only where `selection` found it present, right
-and faster, for one device type and dtype.  A provider that raises while it plays is dropped for the rest of the
-process with one warning, and the reference answers.
+An operator is called like the function that it wraps.  That function, in plain PyTorch, is its reference and the only
+thing an operator needs.  A backend offers a kernel for one operator.  `selection` activates a kernel for one device
+type and dtype if it is available, correct and faster than the reference.  A kernel that raises later is disabled for
+the rest of the process with one warning, and the reference is called instead.
 
-    @role("rms_norm", rms_norm_cases)
+    @operator("rms_norm", rms_norm_samples)
     def rms_norm(x, weight, eps): ...          # the reference
-    rms_norm(x, weight, 1e-6)                  # the reference, or the chosen kernel
+    rms_norm(x, weight, 1e-6)                  # calls the reference, or the active kernel
 """
 
 import warnings
@@ -29,36 +29,38 @@ DispatchKey = tuple[str, torch.dtype]
 
 
 def supports_all(*_: Any) -> bool:
-    """Say that a kernel takes every call."""
+    """Return True: the kernel supports every call."""
     return True
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """What a provider runs.
+    """An implementation of one operator.
 
-    forward: takes the arguments of the role.  Without `backward` it returns what the role returns, and autograd sees
-        through it.  With `backward` it returns (what the role returns, tensors to keep).
-    backward: takes (arguments, kept tensors, gradients of the outputs), returns one gradient or None an argument.
-    supports: says whether it takes a call; the reference answers the others.  Looks at shapes, reads no tensor.
-    fills: zeros stand for the gradients of outputs that nothing reads; False leaves them None.
-
-    A named tuple among the arguments is taken apart: `backward` returns a gradient for each of its fields in its place.
+    forward: takes the operator's arguments.  Without `backward` it returns the operator's outputs and autograd traces
+        it.  With `backward` it returns (outputs, tensors to save for the backward pass).
+    backward: takes (arguments, saved tensors, gradients of the outputs); returns one gradient or None per argument; the
+        fields of a named tuple count one by one.
+    supports: returns whether the kernel can run a call; otherwise the reference runs.  It may look at shapes and
+        dtypes but must not read values.
+    materialize_grads: whether gradients of unused outputs are passed as zeros; False passes None.
     """
 
     forward: Callable[..., Any]
     backward: Callable[[tuple[Any, ...], tuple[Tensor, ...], tuple[Tensor | None, ...]], tuple[Any, ...]] | None = None
     supports: Callable[..., bool] = supports_all
-    fills: bool = True
+    materialize_grads: bool = True
 
 
 @dataclass(frozen=True)
 class Backend:
-    """One library's kernel for one role.
+    """One library's kernel for one operator.
 
-    missing: says why it cannot play on a device, None if it can; imports nothing heavy.
+    operator: name of the operator.
+    name: name of the library.
+    unavailable_reason: returns why this backend cannot run on a device, or None.  Must not import the library.
     load: imports the library and returns the kernel.
-    version: names the library's version, for the cache of choices.
+    version: returns the library's version, which is part of the tuning cache's key.
     """
 
     operator: str
@@ -69,7 +71,11 @@ class Backend:
 
 
 class Operator(Generic[P, R]):
-    """One step of the model: its reference, small problems to try kernels on, and the kernels in use."""
+    """One operator of the model: its reference, its sample inputs, and its active and disabled kernels.
+
+    active: dispatch key → (backend name, kernel).
+    disabled: backend name → the reason.
+    """
 
     def __init__(
         self, name: str, reference: Callable[P, R], samples: SampleFactory, prefer_compiled: bool = False
@@ -78,36 +84,36 @@ class Operator(Generic[P, R]):
         self.__doc__ = reference.__doc__
         self.active: dict[DispatchKey, tuple[str, Kernel]] = {}
         self.disabled: dict[str, str] = {}
-        self._outside: Callable[..., Any] = self._play
+        self._uncompiled_call: Callable[..., Any] = self._dispatch
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not self.active:  # nothing but the reference, and nothing more for a compiler to see
+        if not self.active:  # keep dispatch out of compiled graphs that have no kernel
             return self.reference(*args, **kwargs)
         if not torch.compiler.is_compiling():
-            return self._play(*args, **kwargs)
+            return self._dispatch(*args, **kwargs)
         if self.prefer_compiled:
             return self.reference(*args, **kwargs)
-        return self._outside(*args, **kwargs)
+        return self._uncompiled_call(*args, **kwargs)
 
-    def enable(self, name: str, kernel: Kernel, place: DispatchKey) -> None:
-        """Let a kernel answer the calls at one place.  A compiled caller runs it outside its graph."""
-        self._outside = torch.compiler.disable(self._play)
-        self.active[place] = name, kernel
+    def enable(self, name: str, kernel: Kernel, key: DispatchKey) -> None:
+        """Run the calls with this dispatch key by a kernel.  A compiled caller breaks its graph for it."""
+        self._uncompiled_call = torch.compiler.disable(self._dispatch)
+        self.active[key] = name, kernel
 
     def disable(self, name: str, error: Exception) -> None:
-        """Take a provider out for the rest of the process and say so once."""
-        self.active = {place: found for place, found in self.active.items() if found[0] != name}
+        """Stop using a backend for the rest of the process and warn once."""
+        self.active = {key: found for key, found in self.active.items() if found[0] != name}
         if name in self.disabled:
             return
         self.disabled[name] = reason = f"raised {type(error).__name__}: {first_line(error)}"
         warnings.warn(
-            f"the {name} kernel for {self.name} {reason}; the PyTorch reference takes over in this process",
+            f"the {name} kernel for {self.name} {reason}; this process now uses the PyTorch reference",
             RuntimeWarning,
             stacklevel=2,
         )
 
-    def _play(self, *args: Any, **kwargs: Any) -> Any:
-        """Answer with the kernel of this place; with the reference where there is none or it fails."""
+    def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the active kernel of this call; run the reference if there is none, or if it fails."""
         found = self.active.get(dispatch_key(args[0])) if args and not kwargs else None
         if found is not None:
             name, kernel = found
@@ -122,40 +128,42 @@ class Operator(Generic[P, R]):
 def operator(
     name: str, samples: SampleFactory, *, prefer_compiled: bool = False
 ) -> Callable[[Callable[P, R]], Operator[P, R]]:
-    """Make a role of its reference.
+    """Turn a reference implementation into an operator.
 
-    cases: makes the problems that providers are tried on.
-    is_fusible: a chain of small steps, which a compiler joins better than any kernel that it cannot see into;
-        compiled code calls the reference.
+    Args:
+        name: the name that backends register for.
+        samples: creates the inputs on which kernels are verified and timed.
+        prefer_compiled: the operator is a chain of elementwise steps, which a compiler fuses better than it can run
+            an opaque kernel; compiled code calls the reference.
     """
 
     return lambda reference: Operator(name, reference, samples, prefer_compiled)
 
 
 def dispatch_key(first: Tensor | list[Tensor]) -> DispatchKey:
-    """Return the device type and dtype of a call, told by its first argument."""
+    """Return the device type and dtype of a call, taken from its first argument."""
     tensor = first if isinstance(first, Tensor) else first[0]
     return tensor.device.type, tensor.dtype
 
 
 def run_kernel(owner: Operator[..., Any], name: str, kernel: Kernel, *args: Any) -> Any:
-    """Run a kernel under autograd."""
+    """Run a kernel under autograd; `owner` is the operator that it implements."""
     if kernel.backward is None:
         return kernel.forward(*args)
-    return _WithBackward.apply(owner, name, kernel, kinds_of(args), *flattened(args))  # type: ignore[no-untyped-call]
+    return _KernelFunction.apply(owner, name, kernel, kinds_of(args), *flattened(args))  # type: ignore[no-untyped-call]
 
 
-class _WithBackward(torch.autograd.Function):
-    """A kernel that brings its own backward; where that raises, the reference is run again for its gradient."""
+class _KernelFunction(torch.autograd.Function):
+    """A kernel with its own backward pass; if that raises, the reference is run again for its gradients."""
 
     @staticmethod
     def forward(ctx: Any, owner: Operator[..., Any], name: str, kernel: Kernel, kinds: Kinds, *leaves: Any) -> Any:
-        out, kept = kernel.forward(*put_together(leaves, kinds))
-        ctx.owner, ctx.name, ctx.kernel, ctx.kinds, ctx.kept_count = owner, name, kernel, kinds, len(kept)
-        ctx.places = [i for i, a in enumerate(leaves) if isinstance(a, Tensor)]
+        out, saved = kernel.forward(*put_together(leaves, kinds))
+        ctx.owner, ctx.name, ctx.kernel, ctx.kinds, ctx.saved_count = owner, name, kernel, kinds, len(saved)
+        ctx.tensor_positions = [i for i, a in enumerate(leaves) if isinstance(a, Tensor)]
         ctx.others = tuple(None if isinstance(a, Tensor) else a for a in leaves)
-        ctx.save_for_backward(*(leaves[i] for i in ctx.places), *kept)
-        ctx.set_materialize_grads(kernel.fills)
+        ctx.save_for_backward(*(leaves[i] for i in ctx.tensor_positions), *saved)
+        ctx.set_materialize_grads(kernel.materialize_grads)
         outputs = out if isinstance(out, tuple) else (out,)
         ctx.mark_non_differentiable(*(o for o in outputs if o is not None and not o.is_floating_point()))
         return out
@@ -163,10 +171,10 @@ class _WithBackward(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
         saved = ctx.saved_tensors
-        split = len(saved) - ctx.kept_count
+        split = len(saved) - ctx.saved_count
         leaves = list(ctx.others)
-        for place, tensor in zip(ctx.places, saved[:split], strict=True):
-            leaves[place] = tensor
+        for position, tensor in zip(ctx.tensor_positions, saved[:split], strict=True):
+            leaves[position] = tensor
         try:
             found = ctx.kernel.backward(put_together(leaves, ctx.kinds), saved[split:], gradients)
         except Exception as error:
@@ -180,7 +188,7 @@ class _WithBackward(torch.autograd.Function):
 def _reference_gradients(
     owner: Operator[..., Any], leaves: list[Any], kinds: Kinds, gradients: tuple[Tensor | None, ...]
 ) -> list[Tensor | None]:
-    """Return the gradients that the reference gives to those of its arguments that want one."""
+    """Return the gradients of the reference, one or None per flattened argument."""
     needed = [isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves]
     with torch.enable_grad():
         out = owner.reference(*put_together(leaves, kinds))

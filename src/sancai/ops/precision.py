@@ -5,5 +5,5 @@ from torch import Tensor
 
 
 def upcast(x: Tensor) -> Tensor:
-    """Return x in at least fp32."""
+    """Return x in fp32; fp64 stays fp64."""
     return x if x.dtype == torch.float64 else x.float()

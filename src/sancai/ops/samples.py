@@ -1,7 +1,7 @@
-"""The problems on which providers of each role are tried: small ones for rightness, one large one for speed.
+"""Sample inputs of each operator: small ones for correctness, one of realistic size for the benchmark.
 
-Small ones hold what kernels get wrong: sizes that fill no tile, rows that read nothing, ties, clipped numbers.
-Large ones have the shapes of one layer of a model worth a kernel.
+The small ones cover what kernels get wrong: sizes that fill no tile, queries without keys, ties, clipped values.  The
+large ones have the shapes of one layer of a large model.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from sancai.ops.verification import SampleInput, SampleTensors
 
 
 def rms_norm_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of rms_norm(x, weight, eps)."""
+    """Return sample inputs of rms_norm(x, weight, eps)."""
     if make.benchmark:
         rows, dim = (4096, 256) if make.on_host else (4096, 4096)
         return [SampleInput("hidden states", (make.normal(rows, dim), make.fp32(dim), 1e-6), (0, 1))]
@@ -25,7 +25,7 @@ def rms_norm_samples(make: SampleTensors) -> list[SampleInput]:
 
 
 def rope_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of rotate(x, cos, sin)."""
+    """Return sample inputs of rotate(x, cos, sin)."""
 
     def sample(name: str, shape: tuple[int, ...], pairs: int) -> SampleInput:
         angle = make.fp32(*shape[:2], *([1] * (len(shape) - 3)), pairs, scale=3.0)
@@ -36,32 +36,32 @@ def rope_samples(make: SampleTensors) -> list[SampleInput]:
     return [sample("queries", (2, 5, 3, 24), 8), sample("keys", (2, 5, 16), 4), sample("everything", (1, 3, 2, 8), 4)]
 
 
-def _reading(
+def _attention_inputs(
     make: SampleTensors, shape: tuple[int, int, int, int, int], share: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return query, keys, mask and sink for (B, T, H, K, S); the first query reads nothing."""
+    """Return query, keys, mask and sink for (B, T, H, K, S); the first query attends to no key."""
     batch, length, heads, width, count = shape
-    mask = make.bernoulli(batch, length, count, share=share)
+    mask = make.bernoulli(batch, length, count, p=share)
     mask[:, :1] = False
     return make.normal(batch, length, heads, width), make.normal(batch, count, width), mask, make.fp32(heads)
 
 
 def attention_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of attention(query, keys, mask, sink)."""
+    """Return sample inputs of attention(query, keys, mask, sink)."""
     if make.benchmark:
         shape = (20, 64, 4, 128, 120) if make.on_host else (1, 1024, 32, 512, 1536)
-        return [SampleInput("one layer", _reading(make, shape, 0.4), (0, 1, 3))]
+        return [SampleInput("one layer", _attention_inputs(make, shape, 0.4), (0, 1, 3))]
     small = [("few keys", (2, 5, 3, 16, 11)), ("one key", (1, 4, 2, 16, 1)), ("many heads", (1, 3, 20, 32, 70))]
-    return [SampleInput(name, _reading(make, shape, 0.6), (0, 1, 3)) for name, shape in small]
+    return [SampleInput(name, _attention_inputs(make, shape, 0.6), (0, 1, 3)) for name, shape in small]
 
 
 def sparse_attention_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of sparse_attention(query, keys, mask, sink, limit)."""
+    """Return sample inputs of sparse_attention(query, keys, mask, sink, limit)."""
 
     def sample(name: str, shape: tuple[int, int, int, int, int], share: float, spare: int) -> SampleInput:
-        reading = _reading(replace(make, device=torch.device("cpu")), shape, share)
-        most = int(reading[2].sum(-1).max())
-        return SampleInput(name, (*(to_device(t, make.device) for t in reading), most + spare), (0, 1, 3))
+        inputs = _attention_inputs(replace(make, device=torch.device("cpu")), shape, share)
+        most = int(inputs[2].sum(-1).max())
+        return SampleInput(name, (*(to_device(t, make.device) for t in inputs), most + spare), (0, 1, 3))
 
     if make.benchmark:
         return [sample("one layer", (1, 1024, 32, 512, 4096), 0.15, 0)]
@@ -73,31 +73,15 @@ def sparse_attention_samples(make: SampleTensors) -> list[SampleInput]:
     ]
 
 
-def indexer_topk_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of indexer_topk(query, keys, weights, visible, recency, k)."""
-
-    def sample(name: str, shape: tuple[int, int, int, int, int], k: int) -> SampleInput:
-        batch, length, heads, width, count = shape
-        query, keys = make.normal(batch, length, heads, width), make.normal(batch, count, width)
-        keys[:, ::3] = 0  # equal scores
-        recency = torch.stack([torch.arange(count, device=make.device, dtype=torch.int32).flip(0)] * batch)
-        visible = make.bernoulli(batch, length, count, share=0.7)
-        return SampleInput(name, (query, keys, make.fp32(batch, length, heads), visible, recency, k))
-
-    if make.benchmark:
-        return [sample("one layer", (1, 1024, 64, 128, 4096), 512)]
-    return [sample("ties", (2, 5, 4, 16, 12), 3), sample("few visible", (1, 3, 2, 16, 6), 5)]
-
-
 def compress_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of compress(values, gates, ape, own, previous)."""
+    """Return sample inputs of compress(values, gates, ape, own, previous)."""
 
     def sample(name: str, rows: tuple[int, int, int, int], ratio: int, overlaps: bool) -> SampleInput:
         batch, length, entries, dim = rows
         width = dim * (2 if overlaps else 1)
 
         def windows() -> tuple[Tensor, Tensor]:
-            has = make.bernoulli(batch, entries, ratio, share=0.8)
+            has = make.bernoulli(batch, entries, ratio, p=0.8)
             return make.integers(batch, entries, ratio, below=length), has
 
         own, previous = windows(), windows() if overlaps else None
@@ -113,7 +97,7 @@ def compress_samples(make: SampleTensors) -> list[SampleInput]:
 
 
 def sinkhorn_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of sinkhorn(logits, iterations, eps)."""
+    """Return sample inputs of sinkhorn(logits, iterations, eps)."""
     if make.benchmark:
         return [SampleInput("one layer", (make.fp32(4, 4, 1, 8192), 20, 1e-6), (0,))]
     return [
@@ -123,7 +107,7 @@ def sinkhorn_samples(make: SampleTensors) -> list[SampleInput]:
 
 
 def hyper_post_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of mix(comb, streams, post, output)."""
+    """Return sample inputs of mix(comb, streams, post, output)."""
 
     def sample(name: str, batch: int, length: int, streams: int, dim: int) -> SampleInput:
         comb, post = make.fp32(streams, streams, batch, length), make.fp32(streams, batch, length)
@@ -136,7 +120,7 @@ def hyper_post_samples(make: SampleTensors) -> list[SampleInput]:
 
 
 def route_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of route(hidden, weight, bias, given, top_k, scale)."""
+    """Return sample inputs of route(hidden, weight, bias, given, top_k, scale)."""
 
     def sample(name: str, count: int, dim: int, experts: int, top_k: int) -> SampleInput:
         hidden, weight = make.normal(count, dim), make.fp32(experts, dim, scale=dim**-0.5)
@@ -151,14 +135,14 @@ def route_samples(make: SampleTensors) -> list[SampleInput]:
 
 
 def swiglu_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of swiglu(gate, up, limit)."""
+    """Return sample inputs of swiglu(gate, up, limit)."""
     if make.benchmark:
         return [SampleInput("one layer", (make.normal(8192, 2048), make.normal(8192, 2048), 10.0), (0, 1))]
     return [SampleInput("clipped", (make.normal(7, 24, scale=4.0), make.normal(7, 24, scale=4.0), 2.0), (0, 1))]
 
 
 def adamw_samples(make: SampleTensors) -> list[SampleInput]:
-    """Return calls of fused_adamw(parameters, gradients, moments, steps, settings)."""
+    """Return sample inputs of fused_adamw(parameters, gradients, moments, steps, settings)."""
     large = [(1280, 256), (256,)] if make.on_host else [(4096, 4096), (4096,)]
     shapes = large if make.benchmark else [(5, 7), (3,), (2, 3, 4)]
     parameters, gradients, means = ([make.fp32(*s) for s in shapes] for _ in range(3))

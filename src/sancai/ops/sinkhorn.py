@@ -1,4 +1,4 @@
-"""Sinkhorn normalisation of small square maps, as in DeepSeek-V4's hyper-connections."""
+"""Sinkhorn normalisation of small square matrices, for DeepSeek-V4's manifold-constrained hyper-connections (mHC)."""
 
 from torch import Tensor
 
@@ -9,11 +9,11 @@ from sancai.ops.samples import sinkhorn_samples
 
 @operator("sinkhorn", sinkhorn_samples, prefer_compiled=True)
 def sinkhorn(logits: Tensor, iterations: int, eps: float) -> Tensor:
-    """Return nearly doubly stochastic matrices of logits (N, N, ...), in fp32: row, column, then tokens.
+    """Return nearly doubly stochastic matrices (N, N, ...) of logits (N, N, ...) in fp32; token dimensions are last.
 
-    Row softmax plus eps, then columns; then `iterations - 1` times rows and columns.  The last
-    step is over columns, so column sums are exact and row sums approximate.  Tokens lie last because
-    sums over N numbers side by side do not vectorise.
+    A row softmax plus eps, then a division by column sums; then `iterations - 1` divisions by row and column sums.
+    The last step divides by column sums, so these are exact and row sums approximate.  Token dimensions are last
+    because sums over N adjacent numbers do not vectorise.
     """
     matrix = upcast(logits).softmax(1) + eps
     matrix = matrix / (matrix.sum(0, keepdim=True) + eps)

@@ -1,20 +1,17 @@
-"""The lightning indexer's choice: scores of entries, and the top k with a fixed rule for ties, the latest wins.
+"""Lightning indexer: scores of compressed entries and a top-k with deterministic tie-breaking (the latest entry wins).
 
-ReLU scores are often exactly zero.  `torch.topk` breaks such ties differently for different row
-widths, so prefill, chunked prefill and decode would read different entries.
+ReLU scores are often exactly zero.  `torch.topk` breaks such ties differently for different row widths, so prefill,
+chunked prefill and decode would select different entries.
 """
 
 import torch
 from torch import Tensor
 
-from sancai.ops.dispatch import operator
 from sancai.ops.precision import upcast
-from sancai.ops.samples import indexer_topk_samples
 
 
-@operator("indexer_topk", indexer_topk_samples)
 def indexer_topk(query: Tensor, keys: Tensor, weights: Tensor, visible: Tensor, recency: Tensor, k: int) -> Tensor:
-    """Return which visible entries have the k best index scores, (B, T, E) boolean; without gradient.
+    """Return a mask (B, T, E) of the visible entries with the k best index scores; without gradient.
 
     Args:
         query, keys, weights: as `index_scores` takes them.
@@ -36,13 +33,13 @@ def index_scores(query: Tensor, keys: Tensor, weights: Tensor) -> Tensor:
 
 
 def topk_mask(scores: Tensor, visible: Tensor, k: int, recency: Tensor) -> Tensor:
-    """Return which visible entries are among the k best of their row.
+    """Return a mask of the visible entries that are among the k best of their row.
 
     Args:
         scores: (B, T, E), fp32.
-        visible: (B, T, E) boolean; True may be chosen.
-        k: how many to keep; rows with fewer visible entries keep all of them.
-        recency: (B, E); of equal scores the larger recency wins.
+        visible: (B, T, E) boolean, True = may be selected.
+        k: number of entries to select; rows with fewer visible entries select all of them.
+        recency: (B, E); among equal scores the larger recency wins.
 
     Returns:
         (B, T, E) boolean mask, True = selected.

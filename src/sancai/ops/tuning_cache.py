@@ -1,4 +1,4 @@
-"""What was chosen for a role and why, kept between processes in one JSON file a user."""
+"""The tuning cache: which kernel was selected for each operator and why, in one JSON file per user."""
 
 import json
 import pathlib
@@ -12,10 +12,11 @@ REFERENCE = "reference"
 
 @dataclass(frozen=True)
 class Selection:
-    """What was chosen for one role on one kind of device, and why.
+    """The kernel selected for one operator on one device type and dtype.
 
-    chosen: a provider's name, or `reference`.
-    others: name of every provider that was not chosen → the reason.
+    chosen: name of a backend, or `reference`.
+    why: the reason.
+    others: name of each backend that was not chosen → the reason.
     """
 
     operator: str
@@ -27,37 +28,37 @@ class Selection:
 
 
 class TuningCache:
-    """The outcomes of one machine (`key`) in a file; a damaged or unwritable file is as good as none."""
+    """The selections of one machine (`key`) in a file; a damaged or unwritable file counts as empty."""
 
     def __init__(self, path: pathlib.Path, key: str) -> None:
         self.path, self.key = path, key
         found = _read(path).get(key)
-        self._outcomes: dict[str, Any] = found if isinstance(found, dict) else {}
+        self._selections: dict[str, Any] = found if isinstance(found, dict) else {}
         self._is_changed = False
 
     def get(self, operator: str, dtype: str) -> Selection | None:
-        """Return what was found out before."""
+        """Return a cached selection, None if there is none."""
         try:
-            return Selection(**self._outcomes[f"{operator} {dtype}"])
+            return Selection(**self._selections[f"{operator} {dtype}"])
         except (KeyError, TypeError):
             return None
 
     def put(self, selection: Selection) -> None:
-        """Remember one outcome."""
-        self._outcomes[f"{selection.operator} {selection.dtype}"] = asdict(selection)
+        """Add or replace a selection."""
+        self._selections[f"{selection.operator} {selection.dtype}"] = asdict(selection)
         self._is_changed = True
 
     def save(self) -> None:
-        """Write the file as a whole, so that processes that start together do not tear it."""
+        """Write the file atomically, because several processes may start together; ignore a full or read-only disk."""
         if not self._is_changed:
             return
-        whole = _read(self.path) | {self.key: self._outcomes}
+        values = _read(self.path) | {self.key: self._selections}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(self.path, shared=True) as part:
-                part.write_text(json.dumps(whole, indent=1), encoding="utf-8")
+            with atomic_write(self.path, shared=True) as partial:
+                partial.write_text(json.dumps(values, indent=1), encoding="utf-8")
         except OSError:
-            return  # everything is tried again next time
+            return  # the next process tunes again
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:

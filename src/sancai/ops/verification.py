@@ -1,23 +1,23 @@
-"""Trying a kernel: is it right against its reference, forward and gradient, and is it faster?
+"""Verification of kernels: compare outputs and gradients with the reference, and measure the time.
 
-A role makes its own problems: a few small ones for the first question, one of a size that matters for the second.
+Each operator creates its own sample inputs: small ones for correctness, and one of realistic size for the benchmark.
 """
 
 import math
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sancai.device.transfer import to_device
+from sancai.device.transfer import map_tensors, to_device
 from sancai.ops.arguments import flattened, kinds_of, put_together
 
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 1e-2}
-"""Error that a kernel may have beyond twice the reference's own, as a share of the largest number."""
+"""Error allowed beyond twice the reference's own error, as a share of the largest value."""
 ROUNDS = 7
 WARM_UP = 2
 
@@ -26,8 +26,8 @@ WARM_UP = 2
 class SampleInput:
     """One call of an operator.
 
-    differentiable: positions of the arguments that get a gradient, where the fields of a named tuple count one by one.
-    tolerance: instead of that of the number format, where the reference itself is rough.
+    differentiable: positions of the arguments that need a gradient; the fields of a named tuple count one by one.
+    tolerance: instead of that of the dtype, where the reference itself is approximate.
     """
 
     name: str
@@ -38,10 +38,11 @@ class SampleInput:
 
 @dataclass(frozen=True)
 class SampleTensors:
-    """Makes the tensors of cases: the same numbers on every device, drawn on the host.
+    """Creates seeded test inputs on the host and moves them: every device gets the same numbers.
 
-    dtype: of activations.  benchmark: wants the size that matters, not the small ones: a layer of a large model, on a
-    CPU one of a small model.
+    dtype: of activations.
+    benchmark: ask for one input of realistic size instead of several small ones: a layer of a large model, on a CPU of
+        a small one.
     """
 
     device: torch.device
@@ -54,21 +55,21 @@ class SampleTensors:
         return self.device.type == "cpu"
 
     def normal(self, *shape: int, scale: float = 1.0, dtype: torch.dtype | None = None) -> Tensor:
-        """Return normal numbers."""
+        """Return normally distributed numbers with standard deviation `scale`, in the dtype of activations."""
         drawn = torch.randn(shape, generator=self.generator, device="cpu", dtype=torch.float32) * scale
         return to_device(drawn.to(dtype or self.dtype), self.device)
 
     def fp32(self, *shape: int, scale: float = 1.0) -> Tensor:
-        """Return normal numbers in fp32 (fp64 where activations are fp64)."""
+        """Return normally distributed numbers in fp32 (fp64 where activations are fp64)."""
         return self.normal(*shape, scale=scale, dtype=torch.promote_types(self.dtype, torch.float32))
 
-    def bernoulli(self, *shape: int, share: float) -> Tensor:
-        """Return booleans, True with this chance."""
+    def bernoulli(self, *shape: int, p: float) -> Tensor:
+        """Return booleans that are True with probability `p`."""
         drawn = torch.rand(shape, generator=self.generator, device="cpu", dtype=torch.float32)
-        return to_device(drawn < share, self.device)
+        return to_device(drawn < p, self.device)
 
     def integers(self, *shape: int, below: int) -> Tensor:
-        """Return int64 numbers from 0."""
+        """Return uniform int64 numbers in [0, below)."""
         drawn = torch.randint(below, shape, generator=self.generator, device="cpu", dtype=torch.int64)
         return to_device(drawn, self.device)
 
@@ -76,49 +77,58 @@ class SampleTensors:
 SampleFactory = Callable[[SampleTensors], list[SampleInput]]
 
 
-def verify(function: Callable[..., Any], reference: Callable[..., Any], samples: list[SampleInput]) -> str | None:
-    """Return what is wrong with a function, or None.
+def verify(
+    function: Callable[..., Any],
+    reference: Callable[..., Any],
+    samples: list[SampleInput],
+    function_samples: list[SampleInput] | None = None,
+) -> str | None:
+    """Return how a function differs from its reference, None if it is correct.
 
-    The truth is the reference on the same numbers in fp32.  Numbers and gradients may be off by twice the
-    reference's own error in the dtype of the case, plus a tolerance; integers and booleans must be equal.
+    The ground truth is the reference in fp32.  Outputs and gradients may differ from it by twice the error of the
+    reference in the sample's own dtype, plus a tolerance; integers and booleans must be equal.
+
+    Args:
+        function: the implementation to verify.
+        reference: the operator's reference.
+        samples: inputs of the reference.
+        function_samples: the same inputs on the device of the function; `samples` if None.
     """
-    for sample in samples:
+    for sample, mine in zip(samples, function_samples or samples, strict=True):
         dtype = _dtype(sample.arguments)
-        truth = _outputs(reference, _map(sample.arguments, _widen), sample.differentiable, dtype)
-        own = _outputs(reference, sample.arguments, sample.differentiable, dtype)
-        got = _outputs(function, sample.arguments, sample.differentiable, dtype)
+        exact = replace(sample, arguments=map_tensors(_widen, sample.arguments))
+        truth, own = (_outputs_and_gradients(reference, s, dtype) for s in (exact, sample))
+        got = _outputs_and_gradients(function, mine, dtype)
         if len(got) != len(truth):
-            return f"case {sample.name!r}: {len(got)} outputs and gradients, expected {len(truth)}"
+            return f"sample {sample.name!r}: {len(got)} outputs and gradients, expected {len(truth)}"
         for (name, expected), (_, usual), (_, value) in zip(truth, own, got, strict=True):
-            if problem := _difference(expected, usual, value, sample.tolerance or TOLERANCES[dtype]):
-                return f"case {sample.name!r}, {name}: {problem}"
+            tolerance = sample.tolerance or TOLERANCES[dtype]
+            if problem := _difference(expected, usual, to_device(value, expected.device), tolerance):
+                return f"sample {sample.name!r}, {name}: {problem}"
     return None
 
 
 def median_seconds(function: Callable[..., Any], sample: SampleInput, synchronize: Callable[[], None]) -> float:
-    """Return the median time of a call with its gradient."""
+    """Return the median time in seconds of a call with its backward pass."""
     gradients: list[Tensor] = []
 
-    def once() -> None:
-        args, leaves = _leaves(_map(sample.arguments, Tensor.clone), sample.differentiable)
+    def once() -> float:
+        args, leaves = _leaves(map_tensors(Tensor.clone, sample.arguments), sample.differentiable)
         synchronize()
-        begun.append(time.perf_counter())
-        outputs = _floating(function(*args)) if leaves else _flat(function(*args))
+        started = time.perf_counter()
+        outputs = _flat(function(*args))
         if leaves:
+            outputs = [t for t in outputs if t.requires_grad]
             gradients.extend(gradients or [torch.ones_like(o) for o in outputs])
             torch.autograd.grad(outputs, leaves, gradients[: len(outputs)], allow_unused=True)
         synchronize()
-        ended.append(time.perf_counter())
+        return time.perf_counter() - started
 
-    begun: list[float] = []
-    ended: list[float] = []
-    for _ in range(WARM_UP + ROUNDS):
-        once()
-    return statistics.median(b - a for a, b in list(zip(begun, ended, strict=True))[WARM_UP:])
+    return statistics.median([once() for _ in range(WARM_UP + ROUNDS)][WARM_UP:])
 
 
 def _difference(expected: Tensor, usual: Tensor, got: Tensor, tolerance: float) -> str | None:
-    """Return how a tensor is off, or None."""
+    """Return how a tensor differs from the expected one, or None."""
     if expected.shape != got.shape:
         return f"shape {list(got.shape)}, expected {list(expected.shape)}"
     if usual.dtype != got.dtype:
@@ -136,67 +146,52 @@ def _difference(expected: Tensor, usual: Tensor, got: Tensor, tolerance: float) 
     return f"off by {error:.2g}, at most {allowed:.2g} is allowed"
 
 
-def _outputs(
-    function: Callable[..., Any], arguments: tuple[Any, ...], differentiable: tuple[int, ...], dtype: torch.dtype
+def _outputs_and_gradients(
+    function: Callable[..., Any], sample: SampleInput, dtype: torch.dtype
 ) -> list[tuple[str, Tensor]]:
-    """Return the outputs and gradients of a call on copies of its arguments, by name.
+    """Return the outputs and gradients of a call on copies of the sample's arguments, by name.
 
-    dtype: weights of the outputs are numbers of this dtype, so that the same are asked of every precision.
+    dtype: the gradients of the outputs are random numbers rounded to this dtype, so that every precision gets the
+        same ones.
     """
-    args, leaves = _leaves(_map(arguments, Tensor.clone), differentiable)
+    args, leaves = _leaves(map_tensors(Tensor.clone, sample.arguments), sample.differentiable)
     with torch.enable_grad():
         out = _flat(function(*args))
     found = [(f"output {i}", o.detach()) for i, o in enumerate(out)]
-    if not leaves:
-        return found
-    floating = [o for o in out if o.is_floating_point()]
     generator = torch.Generator("cpu").manual_seed(1)
-    weights = [
-        to_device(
-            torch.randn(o.shape, generator=generator, device="cpu", dtype=torch.float32).to(dtype), o.device, o.dtype
-        )
-        for o in floating
-    ]
-    if not any(o.requires_grad for o in floating):
+    given = [(o, _random_like(o, dtype, generator)) for o in out if o.is_floating_point()]
+    pairs = [(o, g) for o, g in given if o.requires_grad]
+    if not leaves or not pairs:
         return found
-    pairs = [(o, w) for o, w in zip(floating, weights, strict=True) if o.requires_grad]
-    gradients = torch.autograd.grad([o for o, _ in pairs], leaves, [w for _, w in pairs], allow_unused=True)
+    gradients = torch.autograd.grad([o for o, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True)
     filled = [torch.zeros_like(x) if g is None else g for g, x in zip(gradients, leaves, strict=True)]
-    return found + [(f"gradient of argument {i}", g) for i, g in zip(differentiable, filled, strict=True)]
+    return found + [(f"gradient of argument {i}", g) for i, g in zip(sample.differentiable, filled, strict=True)]
+
+
+def _random_like(tensor: Tensor, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
+    """Return normal numbers rounded to `dtype`, in the shape, dtype and place of a tensor."""
+    drawn = torch.randn(tensor.shape, generator=generator, device="cpu", dtype=torch.float32)
+    return to_device(drawn.to(dtype), tensor.device, tensor.dtype)
 
 
 def _leaves(arguments: tuple[Any, ...], differentiable: tuple[int, ...]) -> tuple[list[Any], list[Tensor]]:
-    """Return the arguments with gradients switched on, and those that have one."""
+    """Return the arguments, those with a gradient as autograd leaves, and these leaves."""
     flat = [a.detach().requires_grad_() if i in differentiable else a for i, a in enumerate(flattened(arguments))]
     return list(put_together(flat, kinds_of(arguments))), [flat[i] for i in differentiable]
 
 
 def _flat(value: Any) -> list[Tensor]:
-    """Return all tensors of an output, or of arguments."""
+    """Return all tensors of nested lists and tuples."""
     if isinstance(value, Tensor):
         return [value]
     return [t for item in value for t in _flat(item)] if isinstance(value, list | tuple) else []
 
 
-def _floating(value: Any) -> list[Tensor]:
-    return [t for t in _flat(value) if t.requires_grad]
-
-
-def _map(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """Change all tensors of lists and tuples."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if isinstance(value, list | tuple):
-        items = [_map(item, change) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    return value
-
-
 def _widen(x: Tensor) -> Tensor:
-    """Return a copy in at least fp32; whole numbers and stored formats stay."""
+    """Return a copy in at least fp32; integers and quantised formats keep theirs."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x.clone()
 
 
 def _dtype(arguments: tuple[Any, ...]) -> torch.dtype:
-    """Return the dtype of a case: the narrowest that numbers are computed in, which bounds what can be asked."""
+    """Return the dtype that bounds the precision of a sample: the narrowest of its floating-point arguments."""
     return min((t.dtype for t in _flat(arguments) if t.dtype in TOLERANCES), key=lambda d: d.itemsize)

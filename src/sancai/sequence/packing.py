@@ -302,10 +302,10 @@ def _meta(rows: list[_Columns], multiple: int = 1) -> TokenMeta:
     facts = [np.concatenate(r.facts, 1) if r.facts else np.zeros((7, 0), np.int32) for r in rows]
     longest = -(-max(f.shape[1] for f in facts) // multiple) * multiple
     blank = np.array([PADDING, 0, 0, NEVER, 0, 0, 0], np.int32)
-    whole = np.broadcast_to(blank[:, None, None], (7, len(rows), longest)).copy()
+    padded = np.broadcast_to(blank[:, None, None], (7, len(rows), longest)).copy()
     place = np.zeros((len(rows), longest, 3), np.float32)
     for number, (row, fact) in enumerate(zip(rows, facts, strict=True)):
-        whole[:, number, : fact.shape[1]] = fact
+        padded[:, number, : fact.shape[1]] = fact
         if row.position:
             place[number, : fact.shape[1]] = np.concatenate(row.position)
-    return TokenMeta(*[*(torch.from_numpy(whole[n]) for n in range(7)), torch.from_numpy(place)])
+    return TokenMeta(*[*(torch.from_numpy(padded[n]) for n in range(7)), torch.from_numpy(place)])

@@ -39,8 +39,8 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
-class Follow:
-    """Averages by name of parameter, and how far they move towards the new weights."""
+class EmaTarget:
+    """Moving averages by name of parameter, and how far they move towards the new weights."""
 
     averages: dict[str, Tensor]
     share: float
@@ -79,27 +79,27 @@ class Optimizer:
         norm = nn.utils.clip_grad_norm_(everything, self.config.clip, foreach=True)
         return to_device(full_tensor(norm), everything[0].device)  # without any gradient it is a zero on the host
 
-    def step(self, scale: float, follow: Follow | None = None) -> set[str]:
+    def step(self, scale: float, ema: EmaTarget | None = None) -> set[str]:
         """Update all parameters with rates times `scale`, and drop their gradients.
 
         Args:
             scale: factor of both rates.
-            follow: averages that are to follow the weights.
+            ema: averages to update in the same visit.
 
         Returns:
-            Names of the averages that have followed; the others are left to the caller.
+            Names of the averages that were updated; the others are left to the caller.
         """
         for group in self.adamw.param_groups:
             group["lr"] = self.config.adamw_lr * scale
         self.adamw.step()
-        followed = self._step_matrices(self.config.lr * scale, follow)
+        updated = self._step_matrices(self.config.lr * scale, ema)
         self.adamw.zero_grad(set_to_none=True)
         for parameter in self.matrices.values():
             parameter.grad = None
-        return followed
+        return updated
 
     @torch.no_grad()
-    def _step_matrices(self, lr: float, follow: Follow | None) -> set[str]:
+    def _step_matrices(self, lr: float, ema: EmaTarget | None) -> set[str]:
         names = [n for n, p in self.matrices.items() if p.grad is not None]
         if any(is_sharded(self.matrices[n]) for n in names):
             for same in _by_shape(self.matrices, names):
@@ -107,13 +107,11 @@ class Optimizer:
             return set()
         if names:
             c, matrices = self.config, [cast(Tensor, self.matrices[n]) for n in names]
-            rates = MuonRates(
-                lr, c.weight_decay, c.momentum, RMS, c.newton_schulz_steps, follow.share if follow else 0.0
-            )
-            averages = [follow.averages[n] for n in names] if follow else None
+            rates = MuonRates(lr, c.weight_decay, c.momentum, RMS, c.newton_schulz_steps, ema.share if ema else 0.0)
+            averages = [ema.averages[n] for n in names] if ema else None
             gradients = [p.grad for p in matrices if p.grad is not None]
             muon_step(matrices, gradients, [self.momentum[n] for n in names], averages, rates)
-        return set(names) if follow else set()
+        return set(names) if ema else set()
 
     def _step_shards(self, names: list[str], lr: float) -> None:
         """Update this rank's part of all matrices of one shape: its own experts, its rows of a whole matrix."""
@@ -139,11 +137,11 @@ class Optimizer:
         for name, tensor in state["momentum"].items():
             to_local(self.momentum[name]).copy_(to_local(distribute_like(tensor, self.momentum[name])))
         ordered = [p for group in self.adamw.param_groups for p in group["params"]]
-        moved = {i: _beside(ordered[i], facts) for i, facts in state["adamw"]["state"].items()}
+        moved = {i: _distribute_state(ordered[i], facts) for i, facts in state["adamw"]["state"].items()}
         self.adamw.load_state_dict(state["adamw"] | {"state": moved})
 
 
-def _beside(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
+def _distribute_state(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
     """Return AdamW's averages of a parameter as it is kept; the count of steps stays on the host."""
     return {n: v if n == "step" else distribute_like(v, parameter) for n, v in facts.items()}
 

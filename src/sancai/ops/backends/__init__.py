@@ -1,4 +1,4 @@
-"""Kernels of chips and libraries, each behind the contract of its role; a library is imported only when it is tried."""
+"""Backends: kernels of chips and libraries.  A library is imported only when its kernel is loaded."""
 
 from sancai.ops.backends import ascend, native, triton
 from sancai.ops.dispatch import Backend

@@ -1,10 +1,10 @@
-"""Attention over few of many keys by Ascend's `npu_sparse_flash_attention`, whose published form is multi-head latent
-attention: one key-value head of 512 channels, keys that are also the values, and 64 rotary channels apart.
+"""Sparse attention by Ascend's `npu_sparse_flash_attention`, which is documented for multi-head latent attention: one
+key-value head of 512 channels, keys that are also the values, and 64 separate rotary channels.
 
-Here rotary channels lie among the 512, so the 64 others are free, and the sink rides in them: one more key, of zeros,
-that every query reads, answers two of these channels with the sink's logit, in two parts because one number in half
-precision would round it.  Its value is zero, so it adds to the denominator alone, and its gradient comes back through
-the same channels.  The operator's own `sinks` have no gradient.
+Here the rotary channels are among the 512, so the 64 separate ones are free and carry the sink: one more key, of zeros,
+to which every query attends, has the sink's logit in two of these channels (split in two numbers, because one number in
+half precision would round it).  Its value is zero, so it only adds to the denominator, and its gradient returns through
+the same channels.  The operator's own `sinks` argument has no gradient.
 
 Sizes are those of the operators' documents (cann/ops-transformer, aclnnSparseFlashAttention and its Grad).
 """
@@ -32,7 +32,7 @@ ANSWER = 32.0
 """What the sink's key answers: a power of two that keeps asked numbers, and their gradients, inside half precision."""
 
 
-def _covers(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> bool:
+def _supports(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> bool:
     batch, length, heads, width = query.shape
     fits = width == WIDTH and heads in HEADS and 0 < batch <= MOST_BATCHES and limit < READ_MOST
     spans = 0 < length <= MOST_ROWS and 0 < keys.shape[1] < MOST_ROWS
@@ -98,4 +98,4 @@ def _backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments
     return to_query, (to_keys + to_values)[:, :-1, 0], None, to_sink, None
 
 
-SPARSE_ATTENTION = Kernel(_forward, _backward, _covers)
+SPARSE_ATTENTION = Kernel(_forward, _backward, _supports)

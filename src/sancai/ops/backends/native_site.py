@@ -148,5 +148,5 @@ def _head_backward(
     return *found, to_fn[:n], to_base[:n], to_scale[:1], to_norm, None
 
 
-HEAD = Kernel(_head_forward, _head_backward, _head_supports, fills=False)
-SITE = Kernel(_forward, _backward, _supports, fills=False)
+HEAD = Kernel(_head_forward, _head_backward, _head_supports, materialize_grads=False)
+SITE = Kernel(_forward, _backward, _supports, materialize_grads=False)

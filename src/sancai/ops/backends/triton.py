@@ -1,7 +1,8 @@
-"""Triton's kernels: what they need, and where each is; triton itself is imported when one is tried.
+"""The Triton backend: availability, and the module of each kernel; triton is imported when a kernel is loaded.
 
-They are tried wherever Triton has a driver for the device, whoever makes it.  They were written without such a
-device: the interpreter proved their arithmetic, the compiler that they compile.  A machine's own trial decides.
+The kernels are candidates wherever Triton has a driver for the device, whatever its vendor.  They were written without
+such a device: Triton's interpreter verified their arithmetic, its compilers that they compile.  Verification on the
+machine itself decides whether one is used.
 """
 
 import functools
@@ -18,7 +19,7 @@ LIBRARY = "triton"
 
 
 def unavailable_reason(device: torch.device) -> str | None:
-    """Return why Triton cannot play on a device."""
+    """Return why Triton cannot run on a device, or None."""
     if device.type == "cpu":
         return "Triton has no kernels for a CPU"
     if importlib.util.find_spec(LIBRARY) is None:
@@ -27,7 +28,7 @@ def unavailable_reason(device: torch.device) -> str | None:
 
 
 def version() -> str:
-    """Return Triton's version, from whichever package brings it."""
+    """Return the name and version of the package that provides Triton."""
     found = importlib.metadata.packages_distributions().get(LIBRARY, [])
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in sorted(set(found)))
 

@@ -29,8 +29,8 @@ def _samples(make: SampleTensors) -> list[SampleInput]:
         name: str, tokens: int, count: int, top_k: int, dim: int, inter: int, limit: float = 10.0
     ) -> SampleInput:
         def networks(*stack: int) -> ExpertWeights:
-            w1, w3 = (make.fp32(*stack, inter, dim, scale=dim**-0.5) for _ in range(2))
-            return ExpertWeights(w1, w3, make.fp32(*stack, dim, inter, scale=inter**-0.5))
+            gate, value = (make.fp32(*stack, inter, dim, scale=dim**-0.5) for _ in range(2))
+            return ExpertWeights(gate, value, make.fp32(*stack, dim, inter, scale=inter**-0.5))
 
         chosen = torch.cat([make.integers(tokens, 1, below=count - top_k + 1) + i for i in range(top_k)], -1)
         arguments = make.normal(tokens, dim), chosen, make.fp32(tokens, top_k), networks(count), networks(), limit

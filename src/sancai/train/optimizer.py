@@ -7,7 +7,7 @@ AdamW's rates carry over, decoupled weight decay.  Every expert's matrix is orth
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -106,7 +106,8 @@ class Optimizer:
                 self._step_shards(same, lr)
             return set()
         if names:
-            c, matrices = self.config, [cast(Tensor, self.matrices[n]) for n in names]
+            c = self.config
+            matrices: list[Tensor] = [self.matrices[n] for n in names]
             rates = MuonRates(lr, c.weight_decay, c.momentum, RMS, c.newton_schulz_steps, ema.share if ema else 0.0)
             averages = [ema.averages[n] for n in names] if ema else None
             gradients = [p.grad for p in matrices if p.grad is not None]

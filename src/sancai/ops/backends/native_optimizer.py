@@ -4,7 +4,7 @@ import sancai_native
 import torch
 from torch import Tensor
 
-from sancai.ops.adamw import Rates
+from sancai.ops.adamw import AdamWSettings
 from sancai.ops.dispatch import Kernel
 from sancai.ops.muon import POLYNOMIAL, MuonRates
 
@@ -43,7 +43,7 @@ def _adamw_supports(
     means: list[Tensor],
     squares: list[Tensor],
     steps: list[Tensor],
-    rates: Rates,
+    rates: AdamWSettings,
 ) -> bool:
     return _are_plain(parameters, means, squares)
 
@@ -54,7 +54,7 @@ def _adamw(
     means: list[Tensor],
     squares: list[Tensor],
     steps: list[Tensor],
-    rates: Rates,
+    rates: AdamWSettings,
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     torch._foreach_add_(steps, 1)
     every = zip(parameters, gradients, means, squares, steps, strict=True)

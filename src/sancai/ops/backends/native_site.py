@@ -88,28 +88,17 @@ def _backward(args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[
         None if to_post is None else to_post.movedim(0, -1).contiguous(),
         None if to_comb is None else to_comb.permute(2, 3, 0, 1).contiguous(),
     )
+    batch, length, n, dim = streams.shape
     to_streams = torch.empty_like(streams)
-    to_pending = None if pending is None else _empty_like_pending(pending, streams)
+    to_output = streams.new_empty(batch, length, dim)
+    to_old_post, to_old_comb = (streams.new_empty(batch, length, *(n,) * d, dtype=torch.float32) for d in (1, 2))
+    old = (None, None, None) if pending is None else (to_output, to_old_post, to_old_comb)
     summed = [torch.zeros_like(w) for w in weights]
     level = [] if noise is None else [torch.zeros_like(t, dtype=torch.float32) for t in noise[:2]]
-    tokens = to_streams, *(to_pending or (None, None, None))
-    sancai_native.site_backward(described, given, tokens, (*summed, *(level or (None, None))))
-    found: list[Tensor | None] = [to_streams, None]
-    if to_pending is not None:
-        found[1:] = to_pending[0], to_pending[1].movedim(-1, 0), to_pending[2].permute(2, 3, 0, 1)
-    to_noise: list[Tensor | None] = [None] if noise is None else [level[0], level[1].to(noise.modulation.dtype), None]
-    return *found, *summed, *to_noise, None
-
-
-def _empty_like_pending(pending: Pending, streams: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return room for the gradients of what was pending, tokens first."""
-    batch, length, n, _ = streams.shape
-    post = streams.new_empty(batch, length, n, dtype=torch.float32)
-    return (
-        pending.output.new_empty(pending.output.shape),
-        post,
-        streams.new_empty(batch, length, n, n, dtype=torch.float32),
-    )
+    sancai_native.site_backward(described, given, (to_streams, *old), (*summed, *(level or (None, None))))
+    to_pending = [None] if pending is None else [to_output, to_old_post.movedim(-1, 0), to_old_comb.permute(2, 3, 0, 1)]
+    to_noise = [None] if noise is None else [level[0], level[1].to(noise.modulation.dtype), None]
+    return to_streams, *to_pending, *summed, *to_noise, None
 
 
 # -- the head: a site whose last two coefficients nobody reads ---------------------------------------------------------

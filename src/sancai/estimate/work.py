@@ -185,7 +185,7 @@ class Work:
         """Yield what the new tokens of one modality add to the compressed memory."""
         c = self.c
         yield from self.compressor(load.batch, new, ratio, c.head_dim, 2.0)
-        if ratio == CSA_RATIO:
+        if ratio == CSA_RATIO and (load.keeps_cache or self.entries(load, ratio) > c.index_topk):
             yield from self.compressor(load.batch, new, ratio, c.index_head_dim, 0.0)
 
     def compressor(self, batch: int, new: int, ratio: int, dim: int, backward: float) -> Iterator[Operator]:

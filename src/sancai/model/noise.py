@@ -37,7 +37,7 @@ class Unconditioned:
     logit_shift = None
 
     def modulate(self, hidden: Tensor) -> Tensor:
-        """Return hidden as it is."""
+        """Return hidden (B, T, D) as it is."""
         return hidden
 
 

@@ -35,19 +35,19 @@ def attention_reference(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor)
 
 @role("attention", attention_cases)
 def attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
-    """Return the same as `attention_reference`, by the faster way for the number of keys."""
+    """Return the same as `attention_reference`, (B, T, H, K), by the faster way for the number of keys."""
     few = keys.shape[1] <= FEW_KEYS
     return attention_products(query, keys, mask, sink) if few else attention_fused(query, keys, mask, sink)
 
 
 @role("sparse_attention", sparse_attention_cases)
 def sparse_attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> Tensor:
-    """Return the same, where every query reads few of many keys: at most `limit`, which kernels may rely on."""
+    """Return the same, (B, T, H, K), where every query reads few of many keys: at most `limit`; kernels rely on it."""
     return attention(query, keys, mask, sink)
 
 
 def attention_products(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
-    """Same, as two batched products over all heads at once; keeps the weights for the backward pass."""
+    """Return the same, (B, T, H, K), as two batched products; keeps the weights for the backward pass."""
     batch, length, heads, width = query.shape
     scores = torch.bmm(query.reshape(batch, length * heads, width), keys.transpose(1, 2))
     scores = wide(scores).unflatten(1, (length, heads)) * width**-0.5
@@ -58,7 +58,7 @@ def attention_products(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) 
 
 
 def attention_fused(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
-    """Same, by PyTorch's scaled-dot-product kernel, whose memory does not grow with T · S.
+    """Return the same, (B, T, H, K), by PyTorch's scaled-dot-product kernel, whose memory does not grow with T · S.
 
     The sink rides along as one more key: a zero vector whose extra channel is 1, met by an extra query
     channel that holds the sink's logit.  Its value is zero.

@@ -13,12 +13,12 @@ from sancai.ops.precision import wide
 from sancai.ops.roles import role
 
 Columns = tuple[Tensor, Tensor]
-"""Columns (B, E, m) of the tokens of every window, int64, and which of them exist (B, E, m), boolean."""
+"""Columns (B, M, m) of the tokens of every window, int64, and which of them exist (B, M, m), boolean."""
 
 
 @role("compress", compress_cases)
 def compress(values: Tensor, gates: Tensor, ape: Tensor, own: Columns, previous: Columns | None) -> Tensor:
-    """Return entries (B, E, K) in the dtype of `values`.
+    """Return entries (B, M, K) in the dtype of `values`.
 
     Args:
         values, gates: (B, T, W), W = K, or 2K with overlap.
@@ -39,6 +39,6 @@ def compress(values: Tensor, gates: Tensor, ape: Tensor, own: Columns, previous:
 
 
 def _gather(slots: Tensor, columns: Tensor) -> Tensor:
-    """Return the slots (B, E, m, W) at columns (B, E, m), in fp32."""
+    """Return the slots (B, M, m, W) at columns (B, M, m), in fp32."""
     index = columns.flatten(1)[..., None].expand(-1, -1, slots.shape[-1])
     return wide(slots).gather(1, index).unflatten(1, columns.shape[1:])

@@ -9,5 +9,5 @@ from sancai.ops.roles import role
 
 @role("swiglu_clamped", swiglu_cases, is_fusible=True)
 def swiglu(gate: Tensor, up: Tensor, limit: float) -> Tensor:
-    """Return silu(min(gate, limit)) · clip(up, ±limit) in the dtype of gate."""
+    """Return silu(min(gate, limit)) · clip(up, ±limit), (..., F), in the dtype of gate (..., F)."""
     return F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit)

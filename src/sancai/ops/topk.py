@@ -14,7 +14,7 @@ from sancai.ops.roles import role
 
 @role("indexer_topk", indexer_topk_cases)
 def indexer_topk(query: Tensor, keys: Tensor, weights: Tensor, visible: Tensor, recency: Tensor, k: int) -> Tensor:
-    """Return which visible entries have the k best index scores, (B, T, E) boolean; without gradient.
+    """Return which visible entries have the k best index scores, (B, T, M) boolean; without gradient.
 
     Args:
         query, keys, weights: as `index_scores` takes them.
@@ -24,11 +24,11 @@ def indexer_topk(query: Tensor, keys: Tensor, weights: Tensor, visible: Tensor, 
 
 
 def index_scores(query: Tensor, keys: Tensor, weights: Tensor) -> Tensor:
-    """Return Σ_h weights_h · relu(query_h · key), (B, T, E) in fp32 (report eqs 15-16).
+    """Return Σ_h weights_h · relu(query_h · key), (B, T, M) in fp32 (report eqs 15-16).
 
     Args:
         query: (B, T, H, I).
-        keys: (B, E, I).
+        keys: (B, M, I).
         weights: (B, T, H), fp32.
     """
     matches = wide(torch.einsum("bthk,bek->bthe", query, keys)).relu()
@@ -39,13 +39,13 @@ def topk_mask(scores: Tensor, visible: Tensor, k: int, recency: Tensor) -> Tenso
     """Return which visible entries are among the k best of their row.
 
     Args:
-        scores: (B, T, E), fp32.
-        visible: (B, T, E) boolean; True may be chosen.
+        scores: (B, T, M), fp32.
+        visible: (B, T, M) boolean; True may be chosen.
         k: how many to keep; rows with fewer visible entries keep all of them.
-        recency: (B, E); of equal scores the larger recency wins.
+        recency: (B, M); of equal scores the larger recency wins.
 
     Returns:
-        (B, T, E) boolean mask, True = selected.
+        (B, T, M) boolean mask, True = selected.
     """
     if scores.shape[-1] <= k:
         return visible

@@ -12,11 +12,11 @@ from typing import Literal
 
 from sancai.estimate.op_cost import OpCost
 from sancai.model import CSA_RATIO, ModelConfig
+from sancai.model.metadata import Modality
 from sancai.ops.attention import FEW_KEYS
 from sancai.ops.grouped_matmul import COPIED_BYTES, FEW_HEIGHTS, FEW_ROWS, TILE
 
 ExecutionMode = Literal["cpu", "eager", "fused"]
-Modality = Literal["text", "visual"]
 FP32 = 4
 """Bytes of an fp32 element: where precision matters, whatever layers compute in."""
 SDPA_PAD = 8

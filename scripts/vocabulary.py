@@ -22,9 +22,9 @@ Phrases = Mapping[str, Iterable[str]]
 COLORS = sorted({*CLOTH_COLORS, *HAIR_COLORS}, key=lambda color: (-len(color), color))
 COLOR = re.compile(rf"\b(?:{'|'.join(COLORS)}) ")
 TITLES = {
-    "body": "Species", "skin": "Skin", "eyes": "Eyes", "action": "Actions", "facing": "Directions", "ears": "Ears and horns",
-    "top": "Tops", "bottom": "Trousers and skirts", "hat": "Hats and helmets", "back": "On the back",
-    "shoulders": "On the shoulders",
+    "body": "Species", "skin": "Skin", "eyes": "Eyes", "action": "Actions", "facing": "Directions",
+    "ears": "Ears and horns", "top": "Tops", "bottom": "Trousers and skirts", "hat": "Hats and helmets",
+    "back": "On the back", "shoulders": "On the shoulders",
 }  # fmt: skip
 FIRST = ("body", "action", "facing", "skin", "eyes")
 PLAIN = {"body", "skin", "eyes", "action", "facing"}
@@ -32,9 +32,10 @@ PLAIN = {"body", "skin", "eyes", "action", "facing"}
 HEAD = """\
 # What characters can be, wear and do
 
-Made by `make vocabulary` from the art that the shipped model learned from; not to be edited by hand. Prompts may name these
-things in any order and in everyday words ("a knight with a red cape, walking left"). How often each kind of thing comes out
-right is in the [model's card](../src/sancai/models/tiny/README.md); small things are wrong more often than large ones.
+Made by `make vocabulary` from the art that the shipped model learned from; not to be edited by hand. Prompts may name
+these things in any order and in everyday words ("a knight with a red cape, walking left"). How often each kind of thing
+comes out right is in the [model's card](../src/sancai/models/tiny/README.md); small things are wrong more often than
+large ones.
 
 """
 

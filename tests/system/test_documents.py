@@ -57,6 +57,12 @@ def test_a_how_to_runs(document: pathlib.Path, folder: pathlib.Path) -> None:
     run_all(document, folder)
 
 
+@pytest.mark.usefixtures("few_steps")
+def test_the_readme_runs(folder: pathlib.Path) -> None:
+    run_all(ROOT / "README.md", folder)
+    assert {"knight.png", "walk.gif", "walk.png", "walk.json"} <= {path.name for path in folder.iterdir()}
+
+
 def example(name: str, *arguments: str) -> None:
     """Run an example as `python examples/NAME.py ARGUMENTS` would."""
     path = ROOT / "examples" / f"{name}.py"

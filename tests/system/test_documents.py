@@ -20,10 +20,11 @@ from sancai.flow import SAMPLERS
 from sancai.media import read_picture
 from sancai.ops.selection import OPERATORS, SELECTIONS
 from sancai.train import Share, start
-from snippets import ROOT, run_all
+from snippets import ROOT, run_all, snippets
 
 HOW_TO = ROOT / "docs" / "how-to"
-DOCUMENTS = sorted(HOW_TO.glob("*.md"))
+SHEETS = HOW_TO / "use-sheets-in-godot-unity-phaser.md"
+DOCUMENTS = sorted(set(HOW_TO.glob("*.md")) - {SHEETS})
 
 pytestmark = pytest.mark.usefixtures("few_texts")
 
@@ -55,6 +56,21 @@ def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_a_how_to_runs(document: pathlib.Path, folder: pathlib.Path) -> None:
     run_all(document, folder)
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_code_for_game_engines_names_what_the_files_hold(folder: pathlib.Path) -> None:
+    run_all(SHEETS, folder)
+    sheet = json.loads((folder / "skeleton.json").read_text(encoding="utf-8"))
+    animations = {tag["name"] for tag in sheet["meta"]["frameTags"]}
+    code = {snippet.language: snippet.code for snippet in snippets(SHEETS)}
+    assert set(re.findall(r'play\("(\w+)"\)', code["gdscript"])) == animations
+    assert set(re.findall(r'key: "(\w+)"', code["js"])) <= animations
+    assert set(re.findall(r'StartsWith\("(\w+)_"\)', code["csharp"])) <= animations
+    for file in re.findall(r'"(skeleton\.\w+)"', code["js"]):
+        assert (folder / file).is_file()
+    assert all(f'"{name}"' in (folder / "skeleton.tres").read_text(encoding="utf-8") for name in animations)
+    assert "name: walking_0\n" in (folder / "skeleton.png.meta").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("few_steps")

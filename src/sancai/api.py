@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sancai import media
+from sancai.character import Character, check_folder, make_clips, plan_character
 from sancai.checkpoint import SamplingConfig, load_generation, no_progress, open_model
 from sancai.device.platform import get_platform
 from sancai.engine import (
@@ -26,7 +27,7 @@ from sancai.errors import CheckpointError, DeclinedError, RequestError
 from sancai.media import PictureLike
 from sancai.tokenizer import Conversation, find_words
 
-__all__ = ["Answer", "Clip", "Palette", "Pictures", "Sancai", "load"]
+__all__ = ["Answer", "Character", "Clip", "Palette", "Pictures", "Sancai", "load"]
 MODELS = pathlib.Path(__file__).parent / "models"
 SHIPPED = "tiny"
 WORDS = "words.json"
@@ -119,6 +120,48 @@ class Sancai:
             seed=seed, frames=frames, sampling=self._sampling(steps=steps, guidance=guidance, sampler=sampler),
         )  # fmt: skip
         return self.draw(request, palette=palette, on_step=on_step)
+
+    def character(
+        self,
+        prompt: str = "",
+        *,
+        look: str | None = None,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        actions: Sequence[str] | None = None,
+        folder: str | pathlib.Path | None = None,
+        palette: Palette | None = None,
+        force: bool = False,
+        on_progress: OnStep | None = None,
+    ) -> Character:
+        """Make a whole character: every action in every direction from one look, and a card with name and stats.
+
+        Args:
+            prompt: who it is, such as "a grumpy orc blacksmith".
+            look: use this look instead of planning one from the prompt.
+            actions: names of sheets such as `walk` and `slash`; None makes all.
+            folder: where everything is written.  Finished clips are kept there at once, and a later call with the same
+                prompt, seed and settings goes on from them.
+            force: write into a folder that holds other files.
+            on_progress: called with the clips done and all clips.
+
+        The other arguments are those of `image`.
+
+        Raises:
+            DeclinedError: the model will not draw this; the message is its answer.
+        """
+        self._check_palette(palette)
+        place = pathlib.Path(folder) if folder is not None else None
+        if place is not None:
+            check_folder(place, force)
+        sampling = self._sampling(steps=steps, guidance=guidance)
+        plan = plan_character(self.engine, prompt, look, seed, sampling)
+        clips = make_clips(self.engine, plan, lambda c: self._finish(c, palette), place, actions, on_progress)
+        made = Character(plan, clips)
+        if place is not None:
+            made.save(place)
+        return made
 
     def draw(
         self,

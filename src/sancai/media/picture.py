@@ -88,6 +88,20 @@ def png_bytes(pixels: np.ndarray, parameters: str | None = None) -> bytes:
     return buffer.getvalue()
 
 
+def read_png(path: pathlib.Path) -> tuple[np.ndarray, str | None]:
+    """Return the pixels (H, W, 4) of a PNG file of any size, and what `png_bytes` wrote beside them.
+
+    Raises:
+        MediaError: it is not a PNG file.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            pixels = np.array(image.convert("RGBA"))
+            return pixels, image.info.get("sancai")
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise MediaError(f"{path} is not a PNG file ({error}); remove it to have it drawn again") from error
+
+
 def png_info(parameters: str | None) -> PngInfo:
     """Return the text chunks of a PNG file."""
     info = PngInfo()

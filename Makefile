@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := src tests recipes benchmarks scripts
 SETTINGS := pyproject.toml constraints.txt
 
-.PHONY: help demo test test-kernels lint format size golden setup setup-dev clean
+.PHONY: help demo test test-kernels lint format size snapshots setup setup-dev clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,13 +22,13 @@ help:
 	@echo "make test-kernels  kernels in Triton's interpreter and compilers, minutes"
 	@echo "make format  format the code"
 	@echo "make size    lines of files and functions"
-	@echo "make golden  rewrite the lists of operators and kernels in tests/chips; WHERE=1 tells what is read back"
+	@echo "make snapshots  rewrite the lists of operators and kernels in tests/chips; WHERE=1 lists device-to-host reads"
 	@echo "make clean   remove .venv and caches"
 
 demo: setup
 	@$(BIN)/sancai demo
 
-test: lint $(VENV)/.rehearsal
+test: lint $(VENV)/.torch-npu
 	$(BIN)/python -m pytest
 
 test-kernels: setup-dev $(VENV)/.ascend-triton
@@ -45,15 +45,15 @@ format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format $(wildcard $(CODE))
 
-golden: setup-dev $(VENV)/.rehearsal
-	@PYTHONPATH=src:tests:. $(BIN)/python -m chips.rehearsal $(if $(WHERE),--where)
-	@PYTHONPATH=src:tests $(BIN)/python -m chips.standin.golden
+snapshots: setup-dev $(VENV)/.torch-npu
+	@PYTHONPATH=src:tests:. $(BIN)/python -m chips.dry_run $(if $(WHERE),--where)
+	@PYTHONPATH=src:tests $(BIN)/python -m chips.fake_device.snapshot
 
 size:
 	@$(PYTHON) scripts/size.py
 
-setup: $(VENV)/.package
-setup-dev: $(VENV)/.package-dev
+setup: $(VENV)/.package $(VENV)/.native
+setup-dev: $(VENV)/.package-dev $(VENV)/.native
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -81,13 +81,24 @@ $(VENV)/.package-dev: $(VENV)/.torch $(SETTINGS)
 	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.package
 
+# Kernels for this CPU, where there is a C++ compiler.  Without them everything runs on PyTorch alone, several times
+# slower in training.
+NATIVE := native/CMakeLists.txt native/pyproject.toml $(wildcard native/cpp/* native/cpp/kernels/* native/src/sancai_native/*)
+$(VENV)/.native: $(VENV)/.package $(NATIVE)
+	@if ! command -v $${CXX:-c++} >/dev/null; then \
+		echo "note: no C++ compiler was found; training runs on PyTorch alone (on Debian and Ubuntu install g++)" >&2; \
+	elif ! $(PIP) install --quiet --force-reinstall --no-deps ./native \
+		--config-settings=build-dir=$(abspath $(VENV))/native-build; then \
+		echo "note: the native kernels could not be built; training runs on PyTorch alone" >&2; fi
+	@touch $@
+
 # The host code of Ascend, for tests/chips: unpacked beside the environment's packages, because once installed it keeps
 # torch from starting on a machine without the vendor's driver.  Where it cannot be had, those tests skip and say so.
-$(VENV)/.rehearsal: $(VENV)/.package-dev constraints.txt
+$(VENV)/.torch-npu: $(VENV)/.package-dev constraints.txt
 	@if [ "$$(uname -s)" != Linux ]; then touch $@; \
-	elif $(PIP) install --quiet --retries 1 --no-deps --no-compile --upgrade --target $(VENV)/ascend-rehearsal \
+	elif $(PIP) install --quiet --retries 1 --no-deps --no-compile --upgrade --target $(VENV)/torch-npu \
 		-c constraints.txt torch-npu; then touch $@; \
-	else echo "note: torch-npu could not be fetched; the Ascend rehearsal in tests/chips will be skipped" >&2; fi
+	else echo "note: torch-npu could not be fetched; the Ascend dry run in tests/chips will be skipped" >&2; fi
 
 # The front half of Ascend's Triton compiler, for tests/kernels: unpacked beside, because it is named triton too.
 $(VENV)/.ascend-triton: $(VENV)/.package-dev constraints.txt

@@ -26,14 +26,15 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from recipes import nano
+from sancai.data import Task
+from sancai.data.characters import Characters
 from sancai.data.characters.captions import caption
-from sancai.data.characters.samples import Sampler
 from sancai.data.characters.split import draw_character
 from sancai.model.hyper_connection import HyperConnection
 from sancai.sequence import PackedSequence, pack
 from sancai.train import Share, TrainConfig, start
 from sancai.train.batch import prepare
-from sancai.train.step import Stepper
+from sancai.train.trainer import Trainer
 
 PROBES = 64
 LEVELS = (1.0, 0.5)
@@ -56,6 +57,11 @@ def loss(**values: Any) -> Change:
     return lambda config: dataclasses.replace(config, loss=dataclasses.replace(config.loss, **values))
 
 
+def data(**values: Any) -> Change:
+    """Return a change of the data set's settings."""
+    return lambda config: dataclasses.replace(config, data=dataclasses.replace(config.data, **values))
+
+
 def same(config: TrainConfig) -> TrainConfig:
     """Return the recipe as it is."""
     return config
@@ -68,7 +74,7 @@ def raster() -> Iterator[None]:
     def plain(rows: int, columns: int) -> np.ndarray:
         return np.arange(rows * columns)
 
-    places = ("sancai.sequence.order", "sancai.sequence.packing", "sancai.engine.flow_sampler")
+    places = ("sancai.sequence.order", "sancai.sequence.packing")
     with contextlib.ExitStack() as stack:
         for place in places:
             for name in ("morton_order", "raster_order"):
@@ -77,21 +83,21 @@ def raster() -> Iterator[None]:
         yield
 
 
-def uniform_streams(stepper: Stepper) -> None:
+def uniform_streams(trainer: Trainer) -> None:
     """Start hyper-connections from zero logits: streams are averaged at every site."""
     with torch.no_grad():
-        for module in stepper.model.modules():
+        for module in trainer.model.modules():
             if isinstance(module, HyperConnection):
                 module.base.zero_()
                 module.scale.fill_(1.0)
 
 
-def small_embeddings(stepper: Stepper) -> None:
+def small_embeddings(trainer: Trainer) -> None:
     """Start embeddings at 0.02 and sublayers that speak at once."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        stepper.model.embed.weight.mul_(0.02)
-        for name, weight in stepper.model.named_parameters():
+        trainer.model.embed.weight.mul_(0.02)
+        for name, weight in trainer.model.named_parameters():
             if name.endswith(("wo_b.weight", ".w2", "shared_experts.w2.weight")):
                 weight.copy_(torch.randn(weight.shape, generator=generator) * weight.shape[-1] ** -0.5)
 
@@ -103,14 +109,14 @@ class Alternative:
     group: str
     name: str
     change: Change = same
-    begin: Callable[[Stepper], None] | None = None
+    begin: Callable[[Trainer], None] | None = None
     layout: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 
 
 ALTERNATIVES = (
     Alternative("base", "the recipe"),
     Alternative("loss", "compare clean latents", loss(kind="x")),
-    Alternative("levels", "noise levels not shifted", loss(shift=1.0)),
+    Alternative("levels", "noise levels not shifted", data(shift=1.0)),
     Alternative("order", "patches row by row", layout=raster),
     Alternative("sharing", "own experts only", visual(sharing="experts")),
     Alternative("sharing", "everything shared", visual(sharing="full")),
@@ -119,30 +125,30 @@ ALTERNATIVES = (
 )
 
 
-def probes(sampler: Sampler) -> dict[str, PackedSequence]:
+def probes(dataset: Characters) -> dict[str, PackedSequence]:
     """Return held-out characters behind their own caption and behind another's."""
-    rng, library = random.Random(7), sampler.library
+    rng, library = random.Random(7), dataset.library
     found = [draw_character(library, rng, held_out=True) for _ in range(PROBES)]
     seen = [library.visible(w, d, library.animations[w["action"]]["clip"][:1]) for w, d in found]
     told = [caption(library, w, d, visible=v, video=False) for (w, d), v in zip(found, seen, strict=True)]
     out = {}
     for name, moved in (("right", told), ("wrong", told[1:] + told[:1])):
         pairs = zip(found, moved, strict=True)
-        out[name] = pack([[sampler.drawing(words, who, direction)] for (who, direction), words in pairs])
+        out[name] = pack([[dataset.drawing(words, who, direction)] for (who, direction), words in pairs])
     return out
 
 
 @torch.no_grad()
-def errors(stepper: Stepper, packs: dict[str, PackedSequence]) -> dict[str, float]:
+def errors(trainer: Trainer, packs: dict[str, PackedSequence]) -> dict[str, float]:
     """Return the mean squared error of the predicted clean latents by caption and noise level."""
     out = {}
     for name, packed in packs.items():
-        batch = prepare("image", packed, 1.0, torch.Generator().manual_seed(1))
+        batch = prepare("image", Task(shift=1.0), packed, torch.Generator().manual_seed(1))
         assert batch.clean is not None and batch.sigma is not None
         noise = torch.randn(batch.clean.shape, generator=torch.Generator().manual_seed(2))
         for level in LEVELS:
             z = (1 - level) * batch.clean + level * noise
-            prediction = stepper.model(packed.with_latents(z, torch.full_like(batch.sigma, level))).prediction
+            prediction = trainer.model(packed.with_latents(z, torch.full_like(batch.sigma, level))).prediction
             out[f"{name} caption, σ {level}"] = float((prediction - batch.clean).square().mean())
     return out
 
@@ -154,14 +160,14 @@ def run_one(alternative: Alternative, steps: int, seed: int) -> dict[str, float]
         steps=steps,
     )  # fmt: skip
     with alternative.layout(), tempfile.TemporaryDirectory() as folder:
-        stepper = start(config, pathlib.Path(folder)).stepper
+        trainer = start(config, pathlib.Path(folder)).trainer
         if alternative.begin:
-            alternative.begin(stepper)
+            alternative.begin(trainer)
         started = time.perf_counter()
         for step in range(steps):
-            stepper.step(step)
+            trainer.step(step)
         seconds = (time.perf_counter() - started) / steps
-        return errors(stepper, probes(stepper.sampler)) | {"seconds a step": seconds}
+        return errors(trainer, probes(trainer.dataset)) | {"seconds a step": seconds}
 
 
 def main() -> None:

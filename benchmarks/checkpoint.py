@@ -21,8 +21,8 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from sancai.checkpoint.conversion import write_config
-from sancai.checkpoint.layout import Spec, official_layout
-from sancai.checkpoint.shards import Stored, write_index, write_shards
+from sancai.checkpoint.layout import TensorSpec, official_layout
+from sancai.checkpoint.shards import Entry, write_index, write_shards
 from sancai.model import ModelConfig, named_config
 
 CHILD = """
@@ -53,7 +53,7 @@ def config_of(gib: float) -> ModelConfig:
     return dataclasses.replace(base, n_routed_experts=max(8, experts))
 
 
-def made_up(spec: Spec) -> torch.Tensor:
+def made_up(spec: TensorSpec) -> torch.Tensor:
     """Return random contents of one tensor: any bytes for packed numbers, small numbers elsewhere."""
     if spec.element == "I64":
         return torch.zeros(spec.shape, dtype=torch.int64)
@@ -98,7 +98,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         specs = list(official_layout(config))
-        entries = (Stored((s.name,), s.num_bytes, lambda s=s: [made_up(s)]) for s in specs)
+        entries = (Entry((s.name,), s.num_bytes, lambda s=s: [made_up(s)]) for s in specs)
         index = write_shards(folder, entries, None, 2**29)
         write_config(folder, config, "fp4")
         write_index(folder, index)

@@ -65,7 +65,9 @@ def inference() -> dict[str, object]:
     clip = median_seconds(lambda: model.video(prompt), 3)
     started = time.perf_counter()
     usage = None
-    for event in model.generate(api.Request(kind="chat", prompt="describe a sum", max_tokens=96, temperature=2.0)):
+    sampling = model.engine.generation.sampling.replace(max_tokens=96, temperature=2.0)
+    request = api.Request(kind="chat", prompt="describe a sum", sampling=sampling)
+    for event in model.generate(request):
         usage = event
     text_seconds = time.perf_counter() - started
     return {
@@ -79,18 +81,18 @@ def inference() -> dict[str, object]:
 def training(pack: str) -> dict[str, object]:
     """Measure training steps of both recipes, eager, on the pack given."""
     out: dict[str, object] = {}
-    for name, config in (("nano", nano.pretrain()), ("tiny", tiny.pretrain(pack))):
+    for name, config in (("nano", nano.pretrain()), ("tiny", tiny.pictures(pack))):
         config = dataclasses.replace(config, compile=False, sample_every=0)
         with tempfile.TemporaryDirectory() as folder:
             run = start(config, pathlib.Path(folder))
-            run.stepper.step(0)
+            run.trainer.step(0)
             started, frames = time.perf_counter(), 0.0
             for step in range(1, 5):
-                frames += run.stepper.step(step)["noisy_tokens"] / 64
+                frames += run.trainer.step(step)["frames"]
             out[f"{name}_frames_per_second"] = frames / (time.perf_counter() - started)
             started = time.perf_counter()
-            run.stepper.sampler.documents("image", 50, random.Random(0))
-            made = 50 * config.samples.image_copies
+            run.trainer.dataset.documents("image", 50, random.Random(0))
+            made = 50 * config.data.image_copies
             out[f"{name}_data_frames_per_second"] = made / (time.perf_counter() - started)
     return out
 

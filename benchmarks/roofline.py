@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 
 from sancai import __version__
-from sancai.device.platform import Platform, current
-from sancai.estimate import Calibration, Formats, Load, Work, calibrate, way_of
+from sancai.device.platform import Platform, get_platform
+from sancai.estimate import Calibration, CostModel, ElementBytes, Workload, calibrate, mode_of
 from sancai.estimate.calibration import best_seconds
-from sancai.estimate.operator import with_backward
+from sancai.estimate.op_cost import with_backward
 from sancai.estimate.rates import total_seconds
 from sancai.model import ModelConfig, Transformer, VisualConfig
 from sancai.sequence import Block, Text, pack
@@ -48,7 +48,7 @@ class Subject:
         model = Transformer(config).to(platform.device).eval().requires_grad_(False)
         model.compute_dtype = platform.dtype
         number = torch.finfo(platform.dtype).bits / 8
-        self.work = Work(config, way_of(platform), Formats(math=number, weights=4, experts=4))
+        self.work = CostModel(config, mode_of(platform), ElementBytes(math=number, weights=4, experts=4))
         self.model, self.platform, self.rates = model, platform, calibration.rates
         self.cache = model(pack([[[self.text(CONTEXT)]]]), use_cache=True).cache
 
@@ -81,7 +81,7 @@ class Subject:
         F.cross_entropy(self.model.logits(hidden), targets).backward()
         self.model.requires_grad_(False)
 
-    def row(self, load: Load, run: Callable[[], None], has_backward: bool = False) -> dict[str, float]:
+    def row(self, load: Workload, run: Callable[[], None], has_backward: bool = False) -> dict[str, float]:
         """Return predicted and measured seconds of a pass."""
         operators = self.work.forward(load)
         predicted = total_seconds(self.rates, with_backward(operators) if has_backward else operators)
@@ -94,10 +94,10 @@ def rows(config: ModelConfig, platform: Platform, calibration: Calibration) -> d
     subject = Subject(config, platform, calibration)
     tokens = SIDE * SIDE
     return {
-        "decode": subject.row(Load(text=1, context=CONTEXT, scored=1, keeps_cache=True), subject.decode),
-        "prefill": subject.row(Load(text=PROMPT, scored=1, keeps_cache=True), subject.prefill),
-        "denoise": subject.row(Load(noisy=tokens, frame_tokens=tokens, context=CONTEXT), subject.denoise),
-        "train": subject.row(Load(text=PROMPT, scored=PROMPT), subject.train, has_backward=True),
+        "decode": subject.row(Workload(text=1, context=CONTEXT, scored=1, keeps_cache=True), subject.decode),
+        "prefill": subject.row(Workload(text=PROMPT, scored=1, keeps_cache=True), subject.prefill),
+        "denoise": subject.row(Workload(noisy=tokens, frame_tokens=tokens, context=CONTEXT), subject.denoise),
+        "train": subject.row(Workload(text=PROMPT, scored=PROMPT), subject.train, has_backward=True),
     }
 
 
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default=None)
     options = parser.parse_args()
-    platform = current(options.device, options.dtype)
+    platform = get_platform(options.device, options.dtype)
     calibration = calibrate(platform)
     found = rows(mid_size(), platform, calibration)
     rates = calibration.rates

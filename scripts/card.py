@@ -9,7 +9,7 @@ import sys
 
 from sancai.telemetry import read_metrics
 
-CURVES = ("flow/image", "flow/video", "text/look", "text/arithmetic")
+CURVES = ("flow/image", "flow/video", "text/vqa", "text/arithmetic")
 ROWS = 12
 SPAN = 40
 

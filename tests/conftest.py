@@ -8,6 +8,9 @@ import pytest
 import torch
 from hypothesis import settings
 
+from sancai.data.characters import vocabulary
+from sancai.train import opening
+
 settings.register_profile("same", database=None, derandomize=True, deadline=None)
 settings.load_profile("same")
 
@@ -27,3 +30,11 @@ def same_seeds() -> Iterator[None]:
 def rng() -> np.random.Generator:
     """A generator of its own for each test."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def few_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learn vocabularies from few texts and list words of few characters: runs begin and save at once."""
+    monkeypatch.setattr(opening, "VOCABULARY_TEXTS", 150)
+    monkeypatch.setattr(vocabulary, "NUM_TEXTS", 50)
+    monkeypatch.setattr(vocabulary, "NUM_CLIPS", 20)

@@ -11,15 +11,15 @@ print(model.chat("what is 27 + 82?").text)
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sancai.api import Answer, Film, Sancai, load
+    from sancai.api import Answer, Clip, Sancai, load
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "Film", "Sancai", "__version__", "load"]
+__all__ = ["Answer", "Clip", "Sancai", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
     """Load the public face on first use, so that `import sancai` stays quick."""
-    if name in ("Answer", "Film", "Sancai", "load"):
+    if name in ("Answer", "Clip", "Sancai", "load"):
         from sancai import api
 
         return getattr(api, name)

@@ -4,90 +4,47 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from sancai import media
-from sancai.checkpoint import open_model, silent
-from sancai.device.platform import current
-from sancai.engine import Call, Clip, Engine, Event, Progress, Request, TextDelta, ThinkingDelta
-from sancai.errors import CheckpointError, MediaError, RequestError
+from sancai.checkpoint import SamplingConfig, load_generation, no_progress, open_model
+from sancai.device.platform import get_platform
+from sancai.engine import (
+    Call,
+    Clip,
+    Engine,
+    Event,
+    Progress,
+    Request,
+    TextDelta,
+    ThinkingDelta,
+    load_looks,
+)
+from sancai.errors import CheckpointError, DeclinedError, RequestError
+from sancai.media import PictureLike
 from sancai.tokenizer import Conversation, find_words
 
+__all__ = ["Answer", "Clip", "Palette", "Pictures", "Sancai", "load"]
 MODELS = pathlib.Path(__file__).parent / "models"
 SHIPPED = "tiny"
 WORDS = "words.json"
-FPS = 8.0
-Picture = str | pathlib.Path | np.ndarray
+Pictures = PictureLike | Sequence[PictureLike]
+"""One picture or several; see `sancai.media.to_picture` for what a picture may be."""
+Palette = Literal["look", "known", "none"] | int
 OnStep = Callable[[int, int], None]
-LOOPING = ("walk", "run", "stand", "idle", "jump", "climb", "stance", "ready", "cheer", "wav", "sit")
+OnEvent = Callable[[Event], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A text answer, its thinking, whatever the model drew, and the tools it calls."""
+    """A text answer, its thinking, the clips that the model drew if it was let, and the tools it calls."""
 
     text: str
     thinking: str = ""
-    films: tuple["Film", ...] = ()
+    clips: tuple[Clip, ...] = ()
     calls: tuple[Call, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Film:
-    """A clip of frames, uint8 RGBA (F, H, W, 4); a picture is a clip of one frame.
-
-    parameters: what made it, written into PNG files.
-    """
-
-    frames: np.ndarray
-    parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-    def enlarged(self, scale: int) -> "Film":
-        """Return the film with every pixel as a square of scale × scale."""
-        if not 1 <= scale <= 32:
-            raise RequestError(f"scale is {scale}; choose 1 to 32")
-        return dataclasses.replace(self, frames=media.enlarge(self.frames, scale))
-
-    def with_colors(self, colors: np.ndarray | int) -> "Film":
-        """Return the film in these colours (N, 3), or in so many of its own."""
-        reduced = media.reduce(self.frames, colors) if isinstance(colors, int) else media.snap(self.frames, colors)
-        return dataclasses.replace(self, frames=reduced)
-
-    def save(self, path: str | pathlib.Path, *, force: bool = True, fps: float = FPS) -> pathlib.Path:
-        """Write PNG (one frame), GIF, WebP, APNG or MP4, by the suffix of `path`."""
-        path = pathlib.Path(path)
-        media.check_writable(path, force)
-        media.write_file(path, self.encode(path.suffix.lower(), fps))
-        return path
-
-    def encode(self, suffix: str, fps: float = FPS) -> bytes:
-        """Return the bytes of a file with this suffix."""
-        playback = self._playback(fps, suffix)
-        if len(self.frames) == 1 and suffix == ".png":
-            return media.png_bytes(self.frames[0], playback.parameters)
-        return media.animation_bytes(self.frames, suffix, playback)
-
-    def _playback(self, fps: float, suffix: str) -> media.Playback:
-        loops = any(word in str(self.parameters.get("prompt", "")).lower() for word in LOOPING)
-        told = json.dumps(self.parameters, ensure_ascii=False) if self.parameters else None
-        return media.Playback(fps=fps, loop=loops or suffix != ".mp4", parameters=told)
-
-    def save_sheet(self, path: str | pathlib.Path, *, force: bool = True, fps: float = FPS) -> pathlib.Path:
-        """Write a sprite sheet: all frames in a row as PNG, and a JSON beside it that engines import."""
-        path = pathlib.Path(path)
-        if path.suffix.lower() != ".png":
-            raise MediaError(f"a sprite sheet is a PNG; {path.name} is not: name it {path.stem}.png")
-        beside = path.with_suffix(".json")
-        for target in (path, beside):
-            media.check_writable(target, force)
-        sheet, description = media.sheet_bytes(
-            self.frames, path.name, str(self.parameters.get("prompt", path.stem)), self._playback(fps, ".png")
-        )
-        media.write_file(path, sheet)
-        media.write_file(beside, description)
-        return path
 
 
 class Sancai:
@@ -100,37 +57,130 @@ class Sancai:
         """Yield the typed events of one request."""
         return self.engine.generate(request)
 
-    def image(self, prompt: str, *, on_step: OnStep | None = None, **options: Any) -> Film:
-        """Draw one picture.  Options: seed, steps, guidance, pictures (to edit)."""
-        return self._film("image", prompt, on_step, options)
+    def image(
+        self,
+        prompt: str = "",
+        *,
+        pictures: Pictures = (),
+        look: str | None = None,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        sampler: str | None = None,
+        palette: Palette | None = None,
+        on_step: OnStep | None = None,
+    ) -> Clip:
+        """Draw one picture.
+
+        Args:
+            prompt: what to draw, or how to change the first of `pictures`.
+            pictures: one or several: a path, bytes, a PIL image, a clip, or an array.
+            look: draw from this look (of a model that plans) instead of planning one from the prompt.
+            seed: the same seed gives the same picture.
+            steps, guidance, sampler: settings of denoising; None takes the model's own.
+            palette: `look` snaps to the colours of the picture's own look, `known` to those of the training art, a
+                number to so many colours, `none` changes nothing; None is `look` for models that plan, else `none`.
+            on_step: called with the denoising steps done and all steps.
+
+        Raises:
+            DeclinedError: a planning model will not draw this; the message is its answer.
+        """
+        request = Request(
+            kind="image", prompt=prompt, pictures=self._pictures(pictures, "pictures"), look=look, seed=seed,
+            sampling=self._sampling(steps=steps, guidance=guidance, sampler=sampler),
+        )  # fmt: skip
+        return self.draw(request, palette=palette, on_step=on_step)
 
     def video(
-        self, prompt: str, *, start: Picture | None = None, on_step: OnStep | None = None, **options: Any
-    ) -> Film:
-        """Film a clip, of the character in the picture `start` if given.  Options: seed, steps, guidance, frames."""
-        if start is not None:
-            options["pictures"] = [start]
-        return self._film("video", prompt, on_step, options)
+        self,
+        prompt: str = "",
+        *,
+        start: PictureLike | None = None,
+        look: str | None = None,
+        seed: int = 0,
+        frames: int | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        sampler: str | None = None,
+        palette: Palette | None = None,
+        on_step: OnStep | None = None,
+    ) -> Clip:
+        """Film a clip.
 
-    def chat(self, prompt: str | Conversation, *, pictures: Sequence[Picture] = (), **options: Any) -> Answer:
+        Args:
+            prompt: who does what; with `start` only the action.
+            start: a picture of the character that is to move.
+            frames: length of the clip; None takes the model's usual number for the action.
+
+        The other arguments and what is raised are those of `image`.
+        """
+        request = Request(
+            kind="video", prompt=prompt, pictures=() if start is None else self._pictures([start], "start"), look=look,
+            seed=seed, frames=frames, sampling=self._sampling(steps=steps, guidance=guidance, sampler=sampler),
+        )  # fmt: skip
+        return self.draw(request, palette=palette, on_step=on_step)
+
+    def draw(
+        self,
+        request: Request,
+        *,
+        palette: Palette | None = None,
+        on_step: OnStep | None = None,
+        on_event: OnEvent | None = None,
+    ) -> Clip:
+        """Make the picture or clip of a request, in the colours of `palette` (see `image`).
+
+        Raises:
+            DeclinedError: a planning model will not draw this; the message is its answer.
+        """
+        self._check_palette(palette)
+        answer = ""
+        for event in self.generate(request):
+            if on_event:
+                on_event(event)
+            if isinstance(event, Progress) and on_step:
+                on_step(event.step, event.steps)
+            elif isinstance(event, TextDelta):
+                answer += event.text
+            elif isinstance(event, Clip):
+                return self._finish(event, palette)
+        raise DeclinedError(answer or "the model will not draw this and gives no reason")
+
+    def chat(
+        self,
+        prompt: str | Conversation,
+        *,
+        pictures: Pictures = (),
+        think: bool | None = None,
+        seed: int = 0,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        draws: bool = False,
+    ) -> Answer:
         """Answer a question, about pictures if given, or a conversation.
 
-        Options: max_tokens, temperature, seed; with a question also think.
+        Args:
+            think: whether to think before answering a question; None takes the model's default.  A conversation says
+                it itself.
+            seed: of the random numbers at temperatures above 0.
+            temperature: 0 always takes the likeliest token; None takes the model's own.
+            max_tokens: longest answer; None takes the model's own.
+            draws: whether to draw what the model announces in its answer; it comes in `Answer.clips`.
         """
-        asked: Any = (
-            {"prompt": self.as_taught(prompt)}
-            if isinstance(prompt, str)
-            else {"conversation": self._conversation(prompt)}
-        )
-        request = Request(kind="chat", pictures=self._pictures(pictures), **asked, **options)
-        said = prompt if isinstance(prompt, str) else prompt.messages[-1].content
+        asked = {"prompt": prompt} if isinstance(prompt, str) else {"conversation": prompt}
+        request = Request(
+            kind="chat", pictures=self._pictures(pictures, "pictures"), think=think, seed=seed, draws=draws,
+            sampling=self._sampling(temperature=temperature, max_tokens=max_tokens), **asked,
+        )  # fmt: skip
         events = list(self.generate(request))
         return Answer(
             text="".join(event.text for event in events if isinstance(event, TextDelta)),
             thinking="".join(event.text for event in events if isinstance(event, ThinkingDelta)),
-            films=tuple(Film(event.frames, {"prompt": said}) for event in events if isinstance(event, Clip)),
+            clips=tuple(self._finish(event, None) for event in events if isinstance(event, Clip)),
             calls=tuple(event for event in events if isinstance(event, Call)),
         )
+
+    # -- what the model knows -----------------------------------------------------------------
 
     def known_colors(self) -> np.ndarray:
         """Return the colours of the training art, uint8 (N, 3)."""
@@ -147,30 +197,42 @@ class Sancai:
         known = set(json.loads(path.read_text(encoding="utf-8")))
         return [w for w in dict.fromkeys(find_words(prompt)) if w not in known and not set(w.split("-")) <= known]
 
-    def _film(self, kind: Any, prompt: str, on_step: OnStep | None, options: dict[str, Any]) -> Film:
-        options = dict(options, pictures=self._pictures(options.get("pictures", ())))
-        request = Request(kind=kind, prompt=self.as_taught(prompt), **options)
-        told = {n: getattr(request, n) for n in ("kind", "seed", "steps", "guidance")}
-        for event in self.generate(request):
-            if isinstance(event, Progress) and on_step:
-                on_step(event.step, event.steps)
-            elif isinstance(event, Clip):
-                return Film(event.frames, {"prompt": prompt, **told, "model": self.folder.name})
-        raise AssertionError("a drawing request ended without a clip")
+    # -- parts --------------------------------------------------------------------------------
 
-    def as_taught(self, text: str) -> str:
-        """Return a prompt as the model was taught: one that lists its words knows them in lower case only."""
-        return text.strip().lower() if (self.folder / WORDS).is_file() else text.strip()
+    def _sampling(self, **changes: object) -> SamplingConfig:
+        return self.engine.generation.sampling.replace(**changes)
 
-    def _conversation(self, talk: Conversation) -> Conversation:
-        """Return a conversation as the model was taught: one that lists its words was taught no efforts either."""
-        if not (self.folder / WORDS).is_file():
-            return talk
-        messages = [dataclasses.replace(m, content=self.as_taught(m.content)) for m in talk.messages]
-        return dataclasses.replace(talk, messages=messages, effort=talk.effort or "low")
+    def _pictures(self, pictures: Pictures, name: str) -> list[np.ndarray]:
+        """Return picture arguments as arrays of the model's frame size."""
+        several: Any = [pictures] if media.is_picture(pictures) else pictures
+        if not isinstance(several, Sequence):
+            raise RequestError(f"{name} is of type {type(pictures).__name__}; give one picture or a list of pictures")
+        side = self.engine.generation.frame_size
+        numbered = len(several) > 1
+        return [
+            media.to_picture(picture, side, f"{name}[{number}]" if numbered else name)
+            for number, picture in enumerate(several)
+        ]
 
-    def _pictures(self, pictures: Sequence[Picture]) -> list[np.ndarray]:
-        return [p if isinstance(p, np.ndarray) else media.read_picture(p) for p in pictures]
+    def _check_palette(self, palette: Palette | None) -> None:
+        """Refuse a palette that cannot work before anything is drawn."""
+        if palette == "look" and not self.engine.generation.plan:
+            raise RequestError("this model writes no looks to take colours from; use palette `known` or a number")
+        if palette == "known":
+            self.known_colors()
+        elif isinstance(palette, str) and palette not in ("look", "none"):
+            raise RequestError(f"palette is {palette!r}; use look, known, none or a number of colours")
+
+    def _finish(self, clip: Clip, palette: Palette | None) -> Clip:
+        """Return a clip in the colours of a palette, with the model's name."""
+        clip = dataclasses.replace(clip, metadata=clip.metadata | {"model": self.folder.name})
+        chosen = palette if palette is not None else "look" if clip.look else "none"
+        if chosen == "look" and self.engine.looks is not None:
+            colors = self.engine.looks.palette(self.engine.looks.parse(clip.look))
+            return clip.with_colors(colors) if len(colors) else clip
+        if chosen == "known":
+            return clip.with_colors(self.known_colors())
+        return clip.with_colors(chosen) if isinstance(chosen, int) else clip
 
 
 def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto", on_load: OnStep | None = None) -> Sancai:
@@ -184,6 +246,7 @@ def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto", on_load: O
     folder = MODELS / name if str(name) == SHIPPED else pathlib.Path(name)
     if not folder.is_dir():
         raise CheckpointError(f"no model {str(name)!r}; use {SHIPPED!r} or the path of a model folder")
+    generation, looks = load_generation(folder), load_looks(folder)
     total = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else silent)
-    return Sancai(Engine(model, tokenizer, current(device)), folder)
+    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else no_progress)
+    return Sancai(Engine(model, tokenizer, get_platform(device), generation, looks), folder)

@@ -1,10 +1,11 @@
-"""The `sancai` command: finds the verb, loads only what it needs, turns errors into clear lines."""
+"""The `sancai` command: dispatches to a subcommand, imports only what it needs, and formats errors."""
 
 import importlib
 import sys
 import traceback
 
-from sancai.errors import CapacityError, SancaiError
+from sancai.errors import CapacityError, DeclinedError, SancaiError
+from sancai.files import is_disk_full
 
 COMMANDS = {
     "image": "draw a game character from words",
@@ -15,18 +16,24 @@ COMMANDS = {
     "eval": "score a model by exact programs",
     "convert": "write a model in DeepSeek's own layout: bf16, fp8 or fp4",
     "data": "prepare the character pack, look at samples",
-    "doctor": "say what this machine can do",
+    "doctor": "diagnose this machine, size a model",
 }
 BACKEND = "Failed to load the backend extension"
-"""What torch says when a package that loads itself together with it fails."""
-OK, FAILURE, USAGE, NO_ROOM, INTERRUPTED = 0, 1, 2, 4, 130
+"""Torch's message when a backend package that it loads automatically fails."""
+OK, FAILURE, USAGE, DECLINED, OUT_OF_CAPACITY, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return the exit code (0 ok, 1 failure, 2 usage, 4 no room, 130 interrupted)."""
+    """Run one command; return the exit code.
+
+    0 ok, 1 failure, 2 usage, 3 declined by the model, 4 out of memory or disk, 130 interrupted.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     if debug:
+        import logging
+
+        logging.basicConfig(level=logging.INFO)
         arguments.remove("--debug")
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(help_text())
@@ -45,12 +52,12 @@ def help_text() -> str:
     lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
     return (
         "sancai: one open model that writes, draws and films\n\n"
-        "usage: sancai COMMAND [options]   (sancai COMMAND --help tells a command's options)\n\n"
+        "usage: sancai COMMAND [options]   (sancai COMMAND --help lists a command's options)\n\n"
         + "\n".join(lines)
         + '\n\nfor example:\n  sancai image "a knight in steel armour with a red cape, facing left" -o knight.png\n'
         '  sancai video "a skeleton with a spear walking right" -o walk.gif\n'
         '  sancai chat "what is 27 + 82?" --think\n\n'
-        "--debug after any command shows the traceback of an error\n"
+        "--debug after any command shows the log and the traceback of an error\n"
     )
 
 
@@ -65,19 +72,23 @@ def _run(name: str, arguments: list[str], debug: bool) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return INTERRUPTED
+    except DeclinedError as error:
+        sys.stderr.write(f"nothing was drawn; the model answers: {error}\n")
+        return DECLINED
     except SancaiError as error:
         if debug:
             traceback.print_exc()
         sys.stderr.write(f"error: {error}\n")
-        return NO_ROOM if isinstance(error, CapacityError) else FAILURE
+        return OUT_OF_CAPACITY if isinstance(error, CapacityError) else FAILURE
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if is_disk_full(error):
+            sys.stderr.write(f"error: the disk is full ({error}); free some space and run the same command again\n")
+            return OUT_OF_CAPACITY
         if BACKEND in str(error):
-            sys.stderr.write(
-                f"error: {error}\na maker's package keeps torch from loading: sancai doctor tells what to do\n"
-            )
+            sys.stderr.write(f"error: {error}\na vendor's package keeps torch from loading: run `sancai doctor`\n")
             return FAILURE
         kind = type(error).__name__
-        sys.stderr.write(f"error: {kind}: {error}\nthis is a fault of sancai; run again with --debug and report it\n")
+        sys.stderr.write(f"error: {kind}: {error}\nthis is a bug in sancai; run again with --debug and report it\n")
         return FAILURE

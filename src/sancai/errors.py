@@ -5,6 +5,7 @@
     ├── CheckpointError                  weights or run folders that do not fit
     ├── DeviceError                      a device that cannot be used
     ├── RequestError     (ValueError)    a prompt or option that cannot be served
+    │   └── DeclinedError                the model will not draw what was asked
     ├── AnswerError      (ValueError)    tool calls of the model that cannot be read
     ├── MediaError                       a picture or clip that cannot be read or written
     ├── DataError                        a data pack that is missing or damaged
@@ -38,6 +39,10 @@ class DeviceError(SancaiError):
 
 class RequestError(SancaiError, ValueError):
     """A request that cannot be served as asked."""
+
+
+class DeclinedError(RequestError):
+    """The model declines to draw what was asked; the message is what it answers instead."""
 
 
 class AnswerError(SancaiError, ValueError):

@@ -1,4 +1,4 @@
-"""Run one training pass of a released architecture, at real size, on a pretended `npu` that computes shapes only.
+"""Run one training pass of a released architecture, at real size, on a device `npu` that computes shapes only.
 
     python tests/chips/full_size.py v4-flash [layers]
 
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from fake_device import FakeDevice
+from shape_device import ShapeDevice
 
 from sancai.estimate import Trace
+from sancai.estimate.cost_model import CostModel, ElementBytes, Workload
 from sancai.estimate.memory import copied_bytes
-from sancai.estimate.operator import totals, with_backward
-from sancai.estimate.work import Formats, Load, Work
+from sancai.estimate.op_cost import totals, with_backward
 from sancai.model import AuxiliaryLosses, ModelConfig, Transformer, VisualConfig, moe, named_config
 from sancai.model.attention import Attention
 from sancai.ops.sinkhorn import sinkhorn
@@ -97,10 +97,10 @@ def counts(trace: Trace) -> dict[str, float]:
 def formulas(config: ModelConfig) -> dict[str, Any]:
     """Return the closed form of the same: for the forward pass, for both, and of the memory that tiles keep."""
     frame = SIDE * SIDE
-    load = Load(
+    load = Workload(
         text=sum(TEXT), committed=frame, noisy=FRAMES * frame, frame_tokens=frame, scored=sum(TEXT), with_mtp=True
     )
-    forward = Work(config, "plain", Formats(math=2, weights=4, experts=4)).forward(load)
+    forward = CostModel(config, "eager", ElementBytes(math=2, weights=4, experts=4)).forward(load)
     return {
         "forward": dataclasses.asdict(totals(forward)),
         "both": dataclasses.asdict(totals(with_backward(forward))),
@@ -112,7 +112,7 @@ def main(name: str, layers: int | None) -> dict[str, Any]:
     """Return everything that the test looks at."""
     started = time.monotonic()
     config = config_of(name, layers)
-    device, trace = FakeDevice(DEVICE), Trace(DEVICE)
+    device, trace = ShapeDevice(DEVICE), Trace(DEVICE)
     label(trace)
     with device, torch.device(DEVICE):
         model = Transformer(config)

@@ -2,7 +2,7 @@
 
     1  every factory names device= and dtype=
     2  no float64, no complex numbers
-    4  no value is read on the host, nothing is copied to or from it, but through sancai.device.host
+    4  no value is read on the host, nothing is copied to or from it, but through sancai.device.transfer
     5  no shape depends on values
     6  no factorisations
     7  no operator that chips lack, outside the rooms of kernels
@@ -10,7 +10,7 @@
     9  files are written in `checkpoint` only, from host tensors
     10 devices are named in `device` and `ops/backends` only
 
-What cannot be read off the source (which tensors lie on the device) the stand-in finds out by running it.
+The fake device checks at run time what the source does not show (which tensors are on the device).
 """
 
 import ast
@@ -25,16 +25,16 @@ FACTORIES = {
     "zeros", "ones", "empty", "full", "arange", "tensor", "rand", "randn", "randint", "randperm", "eye", "linspace",
     "logspace", "scalar_tensor", "empty_strided", "as_tensor",
 }  # fmt: skip
-WIDE = {
+FP64_OR_COMPLEX = {
     "float64", "double", "cdouble", "cfloat", "complex", "complex64", "complex128", "view_as_complex", "polar", "fft",
 }  # fmt: skip
-READS = {"item", "tolist", "cpu", "numpy"}
+HOST_READS = {"item", "tolist", "cpu", "numpy"}
 DYNAMIC = {"nonzero", "masked_select", "unique", "unique_consecutive", "argwhere", "bincount", "histc"}
 FACTORED = {
     "cholesky", "qr", "svd", "eigh", "eig", "inv", "inverse", "pinverse", "lu", "det", "slogdet", "solve", "lstsq",
     "solve_triangular", "matrix_exp",
 }  # fmt: skip
-LACKING = {
+UNSUPPORTED = {
     "segment_reduce", "index_reduce", "searchsorted", "bucketize", "_int_mm", "_scaled_mm", "_grouped_mm",
     "logcumsumexp", "poisson",
 }  # fmt: skip
@@ -42,7 +42,7 @@ FILLS = {"masked_fill", "masked_fill_", "where", "full", "full_like", "new_full"
 WRITERS = {"save", "save_file"}
 VENDOR_WORDS = {"cuda", "npu", "mlu", "musa", "gcu"}
 OURS = {"packed", "self.packed", "batch", "part", "w"}
-"""Receivers whose `.to(device)` is a method of ours, which crosses by `to_device`."""
+"""Receivers whose `.to(device)` is our own method, which uses `to_device`."""
 
 TABLES = {"layout.ropes", "self.layout.ropes"}
 """Dictionaries of tables, whose keys hold conditions on settings."""
@@ -55,8 +55,8 @@ HOST = {
     ("flow/solver.py", "timesteps", 4): "a list of numbers from the settings",
     ("ops/grouped_matmul.py", "ragged", 4): "the plan of the CPU; devices take `tiled`",
     ("ops/quantisation.py", "quantise_fp4", 7): "files are packed on the host",
-    ("ops/trial.py", "", 2): "tolerances name fp64, for tests on the CPU",
-    ("ops/precision.py", "wide", 2): "fp64 stays fp64, for tests on the CPU",
+    ("ops/verification.py", "", 2): "tolerances name fp64, for tests on the CPU",
+    ("ops/precision.py", "upcast", 2): "fp64 stays fp64, for tests on the CPU",
 }
 """Breaches that were judged: function and rule, with the reason."""
 
@@ -115,7 +115,7 @@ def _breaches(node: ast.expr, function: str, path: str) -> Iterator[tuple[int, s
             return
         yield 5, f"a boolean mask as index: {ast.unparse(node)}"
     if isinstance(node, ast.Attribute) and room in ROOMS:
-        if node.attr in WIDE and (_is_torch(node.value) or node.attr == "double"):
+        if node.attr in FP64_OR_COMPLEX and (_is_torch(node.value) or node.attr == "double"):
             yield 2, ast.unparse(node)
     if room != "device" and not path.startswith("ops/backends/"):
         word = node.attr if isinstance(node, ast.Attribute) else node.value if isinstance(node, ast.Constant) else ""
@@ -130,7 +130,7 @@ def _of_call(node: ast.Call, function: str, path: str) -> Iterator[tuple[int, st
     receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
     if receiver is not None and _is_torch(receiver) and name in FACTORIES:
         missing = {"device", "dtype"} - {k.arg for k in node.keywords}
-        if function == "__init__":  # parameters follow the default device; `move` places them
+        if function == "__init__":  # parameters follow the default device; `module_to_device` moves them
             missing.discard("device")
         if missing:
             yield 1, f"{text} does not name {' and '.join(sorted(missing))}"
@@ -143,13 +143,13 @@ def _of_call(node: ast.Call, function: str, path: str) -> Iterator[tuple[int, st
 def _of_method(node: ast.Call, receiver: ast.expr, name: str) -> Iterator[int]:
     """Yield the rules that a call of a function of torch or of a tensor breaks."""
     moved = name == "to" and _moves(node) and ast.unparse(receiver) not in OURS
-    if moved or (name in READS and not _is_on_host(receiver)):
+    if moved or (name in HOST_READS and not _is_on_host(receiver)):
         yield 4
     if name in DYNAMIC:
         yield 5
     if name in FACTORED and (_is_torch(receiver) or ast.unparse(receiver) == "torch.linalg"):
         yield 6
-    if name in LACKING:
+    if name in UNSUPPORTED:
         yield 7
     if (
         name in FILLS

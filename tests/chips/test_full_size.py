@@ -1,4 +1,4 @@
-"""Released architectures at real size, on a pretended device that computes shapes only: what a training pass asks."""
+"""Released architectures at real size, on a device that computes shapes only: what a training pass asks."""
 
 import functools
 import json
@@ -39,8 +39,8 @@ WHOLE = pytest.mark.parametrize(
 """Six layers hold every kind twice at full width."""
 
 
-def test_the_pretended_device_refuses_tensors_of_two_devices() -> None:
-    lines = "import torch, fake_device", "with fake_device.FakeDevice('npu'):", " a = torch.ones(2, 3, device='npu')"
+def test_the_shape_device_refuses_tensors_of_two_devices() -> None:
+    lines = "import torch, shape_device", "with shape_device.ShapeDevice('npu'):", " a = torch.ones(2, 3, device='npu')"
     for line, problem in ((" a + a.new_ones(3)", ""), (" a + torch.ones(3)", "FakeTensorDeviceMismatchError")):
         command = [sys.executable, "-c", "\n".join([*lines, line])]
         done = subprocess.run(command, cwd=SCRIPT.parent, capture_output=True, text=True, timeout=120, check=False)

@@ -1,4 +1,4 @@
-"""A stock model with a visual half attached says exactly what it said before."""
+"""A text-only model with a visual half attached gives bitwise the same text outputs as before."""
 
 import dataclasses
 

@@ -9,11 +9,11 @@ from safetensors.torch import load_file, save_file
 from transformers import DeepseekV4ForCausalLM
 
 from builders import random_model, small_config
+from reference import reference_model
 from sancai.checkpoint.conversion import save_official
 from sancai.checkpoint.loading import load_official
 from sancai.model import ModelConfig, Transformer
 from sancai.sequence import Text, pack
-from stock import stock_twin
 
 LENGTH = 150
 STOCK = small_config(
@@ -39,24 +39,24 @@ def logits(model: Transformer, ids: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def stock_logits(model: DeepseekV4ForCausalLM, ids: torch.Tensor) -> torch.Tensor:
+def reference_logits(model: DeepseekV4ForCausalLM, ids: torch.Tensor) -> torch.Tensor:
     return model(ids).logits
 
 
 def test_what_transformers_saved_loads_here(tmp_path: pathlib.Path, ids: torch.Tensor) -> None:
     config = small_config(visual=None)
-    stock = stock_twin(random_model(config, seed=4))
-    stock.save_pretrained(tmp_path)
+    reference = reference_model(random_model(config, seed=4))
+    reference.save_pretrained(tmp_path)
     ours = load_official(tmp_path, torch.float32)
     assert ours.config.num_nextn_predict_layers == 0 and ours.config.compress_ratios == config.compress_ratios[:-1]
-    assert float((logits(ours, ids) - stock_logits(stock, ids)).abs().max()) <= 1e-4
+    assert float((logits(ours, ids) - reference_logits(reference, ids)).abs().max()) <= 1e-4
 
 
 def test_what_is_saved_here_loads_in_transformers(tmp_path: pathlib.Path, ids: torch.Tensor) -> None:
     save_official(tmp_path, STOCK, random_model(STOCK, seed=5).state_dict(), "bf16")
-    stock = DeepseekV4ForCausalLM.from_pretrained(tmp_path, dtype=torch.float32, attn_implementation="eager").eval()
+    reference = DeepseekV4ForCausalLM.from_pretrained(tmp_path, dtype=torch.float32, attn_implementation="eager").eval()
     ours = load_official(tmp_path, torch.float32)
-    assert float((logits(ours, ids) - stock_logits(stock, ids)).abs().max()) <= 1e-4
+    assert float((logits(ours, ids) - reference_logits(reference, ids)).abs().max()) <= 1e-4
 
 
 @pytest.mark.parametrize("storage", ["fp8", "fp4"])
@@ -65,9 +65,9 @@ def test_quantised_files_compute_what_their_numbers_say(
 ) -> None:
     config: ModelConfig = STOCK
     save_official(tmp_path, config, random_model(config, seed=6).state_dict(), storage)
-    ours, expanded = (load_official(tmp_path, torch.float32, expand=e) for e in (False, True))
-    stock = stock_twin(expanded)
-    assert float((logits(ours, ids) - stock_logits(stock, ids)).abs().max()) <= 1e-4
+    ours, expanded = (load_official(tmp_path, torch.float32, dequantize=e) for e in (False, True))
+    reference = reference_model(expanded)
+    assert float((logits(ours, ids) - reference_logits(reference, ids)).abs().max()) <= 1e-4
 
 
 @pytest.mark.parametrize("storage", ["fp8", "fp4"])
@@ -95,5 +95,5 @@ def test_fine_grained_fp8_files_load_here_as_in_transformers(tmp_path: pathlib.P
 
 def _difference(folder: pathlib.Path, ids: torch.Tensor) -> float:
     """Return how far the logits of one folder lie apart, opened here and by transformers, which unpacks on a CPU."""
-    stock = DeepseekV4ForCausalLM.from_pretrained(folder, attn_implementation="eager").float().eval()
-    return float((logits(load_official(folder, torch.float32), ids) - stock_logits(stock, ids)).abs().max())
+    reference = DeepseekV4ForCausalLM.from_pretrained(folder, attn_implementation="eager").float().eval()
+    return float((logits(load_official(folder, torch.float32), ids) - reference_logits(reference, ids)).abs().max())

@@ -1,5 +1,6 @@
 """The drawing commands with the shipped model, as a user meets them."""
 
+import io
 import json
 import os
 import pathlib
@@ -99,7 +100,9 @@ def test_words_never_seen_are_named(tmp_path: pathlib.Path, capsys: pytest.Captu
 
 
 BAD = [
-    (["image", PROMPT, "--size", "512x512"], "64x64"),
+    (["image", PROMPT, "--look", "elf woman"], "not from looks"),
+    (["image", PROMPT, "--palette", "look"], "writes no looks"),
+    (["video", "walking", "--frames", "9"], "1 to 8 frames"),
     (["image", PROMPT, "--steps", "0"], "steps"),
     (["image", PROMPT, "--scale", "0"], "scale"),
     (["image", PROMPT, "-o", "picture.jpg"], ".png"),
@@ -220,6 +223,31 @@ def test_a_conversation_is_answered_with_what_was_said_before_in_it() -> None:
     said = ("Hello", "Hello!", "What can you draw?")
     messages = [Message(role=r, content=c) for r, c in zip(("user", "assistant", "user"), said, strict=True)]
     assert "skeletons" in model.chat(Conversation(messages=messages, thinking=False)).text
+
+
+def test_a_prompt_is_read_from_a_pipe(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, words in (("named", ["-"]), ("left-out", [])):
+        monkeypatch.setattr("sys.stdin", io.StringIO(PROMPT + "\n"))
+        target = tmp_path / f"{name}.png"
+        assert main(["image", *words, "-o", str(target), *QUICK]) == 0
+        with Image.open(target) as image:
+            assert json.loads(image.text["sancai"])["prompt"] == PROMPT
+
+
+def test_nothing_in_the_pipe_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(" \n"))
+    assert main(["video"]) == 1
+    assert "the prompt is empty" in capsys.readouterr().err
+
+
+def test_film_repeats_only_where_the_action_does(tmp_path: pathlib.Path) -> None:
+    lengths = {}
+    for prompt in ("a woman with long wavy hair, collapsing", "a brunette, slashing", "a man waving"):
+        target = tmp_path / "clip.mp4"
+        assert main(["video", prompt, "-o", str(target), "--force", "--steps", "1", "--guidance", "1"]) == 0
+        with av.open(str(target)) as container:
+            lengths[prompt] = sum(1 for _ in container.decode(video=0))
+    assert list(lengths.values()) == [8, 8, 24]
 
 
 def test_demo_makes_its_three_files(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture) -> None:

@@ -1,8 +1,11 @@
 """Training runs: they learn, they resume exactly, an interruption loses nothing."""
 
 import dataclasses
+import errno
+import json
 import os
 import pathlib
+import platform
 import signal
 import subprocess
 import sys
@@ -12,14 +15,19 @@ import pytest
 import torch
 
 from recipes import nano
-from sancai.checkpoint import load_model, newest_state
+from sancai.checkpoint import load_model, load_state, newest_state, save_state
+from sancai.commands import interrupts
 from sancai.commands import train as train_command
 from sancai.device import collectives
-from sancai.errors import CheckpointError, ConfigError
+from sancai.errors import CapacityError, CheckpointError, ConfigError
+from sancai.files import is_disk_full
 from sancai.telemetry import read_metrics
-from sancai.train import Share, TrainConfig, start
+from sancai.train import Share, TrainConfig, loop, start
+from sancai.train.lock import start_ticks
 
 TIMELESS = ("seconds",)
+
+pytestmark = pytest.mark.usefixtures("few_texts")
 
 
 def short(steps: int = 6, **changes: object) -> TrainConfig:
@@ -52,11 +60,99 @@ def test_a_killed_run_resumes_to_the_same_losses(tmp_path: pathlib.Path, killed_
     run = start(short(), broken)
     run.save = lambda: None if run.step == killed_at else type(run).save(run)  # a kill leaves no last state
     with pytest.raises(Killed):
-        run.train(kill)
+        run.train([kill])
     start(short(), broken).train()
     assert losses(broken) == losses(whole)
     first, second = (load_model(folder / "model")[0].state_dict() for folder in (whole, broken))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_prefetching_changes_no_result(tmp_path: pathlib.Path) -> None:
+    for name, prefetch in (("with", True), ("without", False)):
+        start(short(steps=3, prefetch=prefetch), tmp_path / name).train()
+    assert losses(tmp_path / "with") == losses(tmp_path / "without")
+
+
+def test_filled_rows_resume_to_the_same_losses(tmp_path: pathlib.Path) -> None:
+    mixture = {"image": Share(2), "arithmetic": Share(2, tokens=200), "vqa": Share(2, 2, 1, tokens=300)}
+    config = short(steps=4, mixture=mixture)
+    start(config, tmp_path / "whole").train()
+    start(config, tmp_path / "broken").train(until=2)
+    start(config, tmp_path / "broken").train()
+    assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
+
+
+def test_a_state_of_version_0_1_is_read(tmp_path: pathlib.Path) -> None:
+    start(short(steps=2), tmp_path).train()
+    path = newest_state(tmp_path)
+    state = load_state(path)
+    state["average"] = state.pop("ema")
+    del state["ledger"]
+    save_state(tmp_path, 2, state)
+    run = start(short(steps=3), tmp_path)
+    assert all(torch.equal(run.trainer.ema[name], tensor) for name, tensor in state["average"].items())
+    run.train()
+    assert run.step == 3 and run.ledger.steps == 1
+
+
+def test_the_ledger_survives_a_stop_and_adds_up(tmp_path: pathlib.Path) -> None:
+    config = short(steps=4, price_per_hour=7.2, measure_limit=False)
+    start(config, tmp_path).train(until=3)
+    run = start(config, tmp_path)
+    assert run.ledger.steps == 3
+    run.limit = 1e9
+    run.train()
+    kept, rows = json.loads((tmp_path / "ledger.json").read_text()), read_metrics(tmp_path / "metrics.jsonl")
+    assert kept["steps"] == 4
+    assert kept["frames"] == sum(r["frames"] for r in rows) > 4 * 16
+    for name in ("text_tokens", "learned_tokens", "flops", "seconds"):
+        assert kept[name] == pytest.approx(sum(r[name] for r in rows), rel=1e-3), name
+    assert kept["money"] == pytest.approx(kept["seconds"] * 0.002)
+    assert kept["mfu"] == pytest.approx(kept["flops"] / kept["seconds"] / 1e9)
+    assert kept["frames_per_second"] == pytest.approx(kept["frames"] / kept["seconds"])
+
+
+def test_the_limit_is_measured_once_and_shown(tmp_path: pathlib.Path) -> None:
+    run = start(short(steps=1), tmp_path)
+    shown = []
+    run.train([lambda step, report, run: shown.append(train_command.step_line(report, run.limit))])
+    assert run.limit is not None and run.limit > 1e8
+    assert "frames/s" in shown[0] and "MFU" in shown[0] and "flow" in shown[0]
+    assert json.loads((tmp_path / "ledger.json").read_text())["matmul_limit"] == run.limit
+
+
+def test_a_full_disk_says_what_is_kept(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise RuntimeError("the writer failed") from OSError(errno.ENOSPC, "No space left on device")
+
+    run = start(short(), tmp_path)
+    run.train(until=2)
+    monkeypatch.setattr(loop, "save_state", full)
+    with pytest.raises(CapacityError, match=r"no room is left .* step 4; the newest whole state is state-0000002\.pt"):
+        run.train()
+    monkeypatch.undo()
+    assert start(short(), tmp_path).step == 2
+    assert not (tmp_path / "lock.json").exists()
+
+
+def test_writing_a_state_on_a_full_disk_is_recognised(tmp_path: pathlib.Path) -> None:
+    if not pathlib.Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    (tmp_path / "state-0000001.pt.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError) as caught:
+        save_state(tmp_path, 1, {"weights": torch.zeros(10**6)})
+    assert is_disk_full(caught.value)
+
+
+def test_a_folder_in_which_another_process_trains_is_refused(tmp_path: pathlib.Path) -> None:
+    run = start(short(), tmp_path)
+    held = {"pid": os.getppid(), "host": platform.node(), "started": "now", "ticks": start_ticks(os.getppid())}
+    (tmp_path / "lock.json").write_text(json.dumps(held))
+    with pytest.raises(CheckpointError, match="is being trained by process"):
+        start(short(), tmp_path)
+    with pytest.raises(CheckpointError, match="is being trained by process"):
+        run.train()
+    assert not (tmp_path / "metrics.jsonl").exists()
 
 
 def test_a_state_of_another_architecture_is_refused(tmp_path: pathlib.Path) -> None:
@@ -76,9 +172,9 @@ def test_a_damaged_state_is_named(tmp_path: pathlib.Path) -> None:
 def test_frozen_text_leaves_the_text_half_bit_for_bit(tmp_path: pathlib.Path) -> None:
     model = dataclasses.replace(nano.model(), visual=dataclasses.replace(nano.model().visual, sharing="frozen_text"))
     run = start(short(steps=3, model=model), tmp_path)
-    before = {n: p.detach().clone() for n, p in run.stepper.model.named_parameters()}
+    before = {n: p.detach().clone() for n, p in run.trainer.model.named_parameters()}
     run.train()
-    after = dict(run.stepper.model.named_parameters())
+    after = dict(run.trainer.model.named_parameters())
     assert all(torch.equal(after[n], t) for n, t in before.items() if not n.startswith("visual."))
     assert any(not torch.equal(after[n], t) for n, t in before.items() if n.startswith("visual."))
 
@@ -105,20 +201,52 @@ def test_interrupting_the_command_saves_and_the_same_command_goes_on(tmp_path: p
 
 
 def test_a_signal_told_twice_is_one_and_a_later_one_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with train_command._interrupts() as stopped:
+    with interrupts.Interrupts() as stopped:
         assert not stopped()
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopped()
-        monkeypatch.setattr(train_command, "ONE_PRESS", -1.0)
+        monkeypatch.setattr(interrupts, "SAME_PRESS", -1.0)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.parametrize("name", ["SIGUSR1", "SIGHUP", "SIGTERM", "SIGINT"])
+def test_every_signal_that_ends_jobs_saves_and_stops(tmp_path: pathlib.Path, name: str) -> None:
+    run = start(short(measure_limit=False), tmp_path)
+
+    def strike(step: int, report: dict, run: object) -> None:
+        os.kill(os.getpid(), getattr(signal, name))
+
+    with interrupts.Interrupts() as stop:
+        run.train([strike], stop=stop)
+    assert stop.caught == getattr(signal, name)
+    assert run.step == 1 and newest_state(tmp_path).name == "state-0000001.pt"
+
+
+def test_signals_that_a_batch_system_repeats_do_not_stop_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "SAME_PRESS", -1.0)
+    with interrupts.Interrupts() as stopped:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert stopped.caught == signal.SIGUSR1
+
+
+def test_what_the_process_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupts.Interrupts() as stopped:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stopped()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_torchrun_may_repeat_a_signal_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
-    monkeypatch.setattr(train_command, "ONE_PRESS", -1.0)
-    with train_command._interrupts() as stopped:
+    monkeypatch.setattr(interrupts, "SAME_PRESS", -1.0)
+    with interrupts.Interrupts() as stopped:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopped()
@@ -163,6 +291,6 @@ def test_two_ranks_make_the_steps_of_one(tmp_path: pathlib.Path, sharing: tuple[
 
 def test_fewer_rows_than_ranks_are_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = start(short(mixture={"image": Share(1)}), tmp_path)
-    monkeypatch.setattr(collectives, "world", lambda: 2)
+    monkeypatch.setattr(collectives, "world_size", lambda: 2)
     with pytest.raises(ConfigError, match="image has 1 rows a step, fewer than 2 ranks"):
-        run.stepper.step(0)
+        run.trainer.step(0)

@@ -1,4 +1,4 @@
-"""Ascend's operators behind our roles, on a CPU: layouts, signs and gradients, against the documented formulas.
+"""Ascend's operators as an operator backend, on a CPU: layouts, signs and gradients, against the documented formulas.
 
 `torch.ops.npu` is filled here with the signatures of torch-npu 2.13.0 and its documented formulas in plain PyTorch.
 What this proves: our arguments and gradients fit these formulas.  What it does not: that the chip computes them.
@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from sancai.ops.backends import ascend, ascend_attention
-from sancai.ops.roles import Kernel, Provider, run
-from sancai.ops.selection import ROLES
-from sancai.ops.trial import Case, Draw, check
+from sancai.ops.dispatch import Backend, Kernel, run_kernel
+from sancai.ops.selection import OPERATORS
+from sancai.ops.verification import SampleInput, SampleTensors, verify
 
 CPU = torch.device("cpu")
-BY_NAME = {role.name: role for role in ROLES}
+BY_NAME = {operator.name: operator for operator in OPERATORS}
 SCHEMAS = (
     "npu_rms_norm(Tensor self, Tensor gamma, float epsilon=1e-06) -> (Tensor, Tensor)",
     "npu_rms_norm_backward(Tensor dy, Tensor self, Tensor gamma, Tensor rstd) -> (Tensor, Tensor)",
@@ -267,47 +267,45 @@ def chip() -> Iterator[None]:
     library._destroy()
 
 
-def formats(provider: Provider) -> list[torch.dtype]:
+def formats(backend: Backend) -> list[torch.dtype]:
     halves = [torch.bfloat16, torch.float16]
-    return halves if provider.role in ("hyper_pre", "hyper_post", "sparse_attention") else [*halves, torch.float32]
+    return halves if backend.operator in ("hyper_pre", "hyper_post", "sparse_attention") else [*halves, torch.float32]
 
 
-def covered(kernel: Kernel, cases: list[Case]) -> list[Case]:
-    return [c for c in cases if kernel.covers(*c.arguments)]
+def covered(kernel: Kernel, samples: list[SampleInput]) -> list[SampleInput]:
+    return [c for c in samples if kernel.supports(*c.arguments)]
 
 
-PAIRS = [pytest.param(p, d, id=f"{p.role}-{str(d)[6:]}") for p in ascend.PROVIDERS for d in formats(p)]
+PAIRS = [pytest.param(p, d, id=f"{p.operator}-{str(d)[6:]}") for p in ascend.BACKENDS for d in formats(p)]
 
 
-@pytest.mark.parametrize(("provider", "dtype"), PAIRS)
-def test_every_operator_gives_what_its_role_asks_by_its_documented_formula(
-    provider: Provider, dtype: torch.dtype
-) -> None:
-    role, kernel = BY_NAME[provider.role], provider.load()
-    cases = covered(kernel, role.cases(Draw(CPU, dtype)))
-    assert cases
-    problem = check(lambda *args: run(role, provider.name, kernel, *args), role.reference, cases)
-    assert problem is None and role.dropped == {}
+@pytest.mark.parametrize(("backend", "dtype"), PAIRS)
+def test_every_kernel_matches_its_reference_by_the_documented_formula(backend: Backend, dtype: torch.dtype) -> None:
+    operator, kernel = BY_NAME[backend.operator], backend.load()
+    samples = covered(kernel, operator.samples(SampleTensors(CPU, dtype)))
+    assert samples
+    problem = verify(lambda *args: run_kernel(operator, backend.name, kernel, *args), operator.reference, samples)
+    assert problem is None and operator.disabled == {}
 
 
-def test_a_call_with_the_noise_levels_shift_is_left_to_the_reference() -> None:
-    kernel, cases = ascend.load("hyper_pre"), BY_NAME["hyper_pre"].cases(Draw(CPU, torch.bfloat16))
-    assert [c.name for c in cases if not kernel.covers(*c.arguments)] == ["noise"]
+def test_noise_conditioning_runs_the_reference() -> None:
+    kernel, samples = ascend.load("hyper_pre"), BY_NAME["hyper_pre"].samples(SampleTensors(CPU, torch.bfloat16))
+    assert [c.name for c in samples if not kernel.supports(*c.arguments)] == ["noise"]
 
 
-@pytest.mark.parametrize("provider", ascend.PROVIDERS, ids=lambda p: p.role)
-def test_double_precision_is_left_to_the_reference(provider: Provider) -> None:
-    cases = BY_NAME[provider.role].cases(Draw(CPU, torch.float64))
-    assert covered(provider.load(), cases) == []
+@pytest.mark.parametrize("backend", ascend.BACKENDS, ids=lambda p: p.operator)
+def test_double_precision_runs_the_reference(backend: Backend) -> None:
+    samples = BY_NAME[backend.operator].samples(SampleTensors(CPU, torch.float64))
+    assert covered(backend.load(), samples) == []
 
 
-def test_other_devices_and_older_versions_say_why() -> None:
-    assert all("own chips" in str(p.missing(CPU)) for p in ascend.PROVIDERS)
+def test_other_devices_and_older_versions_give_the_reason() -> None:
+    assert all("own chips" in str(p.unavailable_reason(CPU)) for p in ascend.BACKENDS)
     with pytest.raises(LookupError, match="no operator npu_not_there"):
-        ascend.operator("npu_not_there")
+        ascend.npu_operator("npu_not_there")
 
 
-def test_every_role_names_the_operators_it_calls() -> None:
+def test_every_kernel_names_the_operators_it_calls() -> None:
     assert set(ascend.NEEDED) == set(ascend.KERNELS) <= set(BY_NAME)
     declared = {schema.partition("(")[0] for schema in SCHEMAS}
     assert {name for names in ascend.NEEDED.values() for name in names} == declared
@@ -320,6 +318,6 @@ def test_the_sink_reaches_the_chips_attention_nearly_in_single_precision(dtype: 
     assert torch.allclose(heard, sink, rtol=2**-14, atol=0)
 
 
-def test_routing_by_token_is_left_to_the_reference() -> None:
-    kernel, cases = ascend.load("route"), BY_NAME["route"].cases(Draw(CPU, torch.bfloat16))
-    assert [c.name for c in cases if not kernel.covers(*c.arguments)] == ["by token"]
+def test_hash_routing_runs_the_reference() -> None:
+    kernel, samples = ascend.load("route"), BY_NAME["route"].samples(SampleTensors(CPU, torch.bfloat16))
+    assert [c.name for c in samples if not kernel.supports(*c.arguments)] == ["by token"]

@@ -13,7 +13,7 @@ from sancai.model.attention import Attention
 from sancai.model.hyper_connection import HyperConnection
 from sancai.model.indexer import MaskedKeys, attention_to_entries, indexer_loss
 from sancai.model.linear import RMSNorm
-from sancai.model.site import Site
+from sancai.model.site import Residual, Site
 from sancai.ops.rope import angles, frequencies
 
 CONFIG = small_config(hc_mult=3, visual=None)
@@ -41,8 +41,8 @@ def test_a_site_follows_the_equations_of_the_report() -> None:
     connection = randomised(HyperConnection(CONFIG))
     norm = randomised(RMSNorm(dim, CONFIG.rms_norm_eps))
     site, streams = Site(connection, norm), torch.randn(1, 2, n, dim, dtype=torch.float64)
-    entered, output = site.enter(streams), torch.randn(1, 2, dim, dtype=torch.float64)
-    after = site.leave(streams, entered, output)
+    entered, output = site.enter(Residual(streams)), torch.randn(1, 2, dim, dtype=torch.float64)
+    after = site.enter(site.leave(entered, output)).streams
     for t in range(2):
         x = streams[0, t]
         v = x.flatten()
@@ -65,7 +65,7 @@ def test_a_site_follows_the_equations_of_the_report() -> None:
 
 def test_text_reads_what_the_router_reads() -> None:
     site = Site(randomised(HyperConnection(CONFIG)), randomised(RMSNorm(CONFIG.hidden_size, 1e-6)))
-    entered = site.enter(torch.randn(1, 2, 3, CONFIG.hidden_size, dtype=torch.float64))
+    entered = site.enter(Residual(torch.randn(1, 2, 3, CONFIG.hidden_size, dtype=torch.float64)))
     assert entered.hidden is entered.normed
 
 
@@ -179,7 +179,7 @@ def test_index_keys_are_computed_where_something_reads_them(
 ) -> None:
     model = random_model(small_config(visual=None, num_hidden_layers=1, compress_ratios=(4, 0)))
     compressor, seen = model.layers[0].attn.indexer.compressor, []
-    compressor.norm.register_forward_hook(lambda *_: seen.append(True))
+    compressor.wkv.register_forward_hook(lambda *_: seen.append(True))
     aux = AuxiliaryLosses(wants_indexer=True) if learns else None
     model(pack_ids(torch.arange(length)[None]), use_cache=use_cache, aux=aux)
     assert bool(seen) == needed

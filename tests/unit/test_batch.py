@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from builders import random_model, small_config
+from sancai.data import Task
 from sancai.sequence import Block, Text, pack
 from sancai.train.batch import prepare
 from sancai.train.loss import cross_entropy
+
+PICTURES = Task(shift=3.0)
 
 
 def noisy(frames: int) -> Block:
@@ -19,7 +22,9 @@ def noisy(frames: int) -> Block:
 
 def test_a_clip_weighs_as_the_root_of_its_frames() -> None:
     prompt = Text(ids=[1, 2, 3])
-    batch = prepare("video", pack([[[prompt, noisy(4)]], [[prompt, noisy(1)]]]), 3.0, torch.Generator().manual_seed(0))
+    batch = prepare(
+        "video", PICTURES, pack([[[prompt, noisy(4)]], [[prompt, noisy(1)]]]), torch.Generator().manual_seed(0)
+    )
     assert batch.weight is not None
     assert batch.weight[0].tolist() == pytest.approx([0.5] * 36)
     assert batch.weight[1].tolist() == pytest.approx([1.0] * 9 + [0.0] * 27)
@@ -28,7 +33,7 @@ def test_a_clip_weighs_as_the_root_of_its_frames() -> None:
 
 def test_every_block_has_one_noise_level_and_some_are_pure_noise() -> None:
     rows = [[[Text(ids=[1]), noisy(1), noisy(1)]] for _ in range(40)]
-    batch = prepare("image", pack(rows), 3.0, torch.Generator().manual_seed(0))
+    batch = prepare("image", PICTURES, pack(rows), torch.Generator().manual_seed(0))
     assert batch.sigma is not None
     blocks = batch.sigma.unflatten(1, (2, 9))
     assert bool((blocks == blocks[..., :1]).all())
@@ -40,7 +45,7 @@ def test_scores_are_made_only_where_text_learns() -> None:
     rng = random.Random(1)
     ids = [rng.randrange(64) for _ in range(30)]
     packed = pack([[[Text(ids=ids, learn=[n % 3 == 0 for n in range(30)])]]])
-    batch = prepare("look", packed, 1.0, torch.Generator().manual_seed(0))
+    batch = prepare("vqa", Task(), packed, torch.Generator().manual_seed(0))
     hidden = model(packed).hidden
     assert hidden is not None
     loss = cross_entropy(model, hidden, batch.targets, batch.learn)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from sancai.data.arithmetic import addition, subtraction
-from sancai.data.characters import samples, split
+from sancai.data.characters import Characters, CharactersConfig, outfit, split
+from sancai.data.characters import corpus as corpus_module
 from sancai.data.characters.captions import LEAST_PIXELS, caption, phrase
 from sancai.data.characters.library import Character, Library
 from sancai.data.characters.questions import QUESTIONS, Asker, Editor
-from sancai.data.characters.samples import SampleConfig, Sampler, sample_texts
 from sancai.data.characters.sampling import sample_character
 from sancai.data.characters.split import attributes, draw_character, is_held_out
 from sancai.data.characters.synthetic import synthetic_library
@@ -22,7 +22,7 @@ from sancai.errors import ConfigError, DataError
 from sancai.sequence import Block, Document, Text
 from sancai.tokenizer import Tokenizer
 
-TASKS = ("image", "video", "animate", "edit", "look", "arithmetic", "talk")
+TASKS = tuple(CharactersConfig().tasks)
 STEP = re.compile(r"(\d+) ([+-]) (\d+)(?: \+ (\d+))? = (\d+)")
 
 
@@ -33,12 +33,12 @@ def library() -> Library:
 
 @pytest.fixture(scope="module")
 def tokenizer(library: Library) -> Tokenizer:
-    return Tokenizer.train(sample_texts(library, random.Random(0), 50), 400)
+    return Tokenizer.train(corpus_module.texts(library, random.Random(0), 50), 600)
 
 
 @pytest.fixture
-def sampler(library: Library, tokenizer: Tokenizer) -> Sampler:
-    return Sampler(library, tokenizer, SampleConfig(image_copies=2))
+def dataset(library: Library, tokenizer: Tokenizer) -> Characters:
+    return Characters(library, tokenizer, CharactersConfig(image_copies=2))
 
 
 def characters(library: Library, count: int, *, held_out: bool = False) -> Iterator[tuple[Character, str]]:
@@ -147,35 +147,38 @@ def is_reserved(flat: Mapping[str, str | None]) -> bool:
     return is_held_out(flat) or (flat["species"], flat["action"]) == ("orc", "slash")
 
 
-def shown(sampler: Sampler, task: str, count: int, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def shown(dataset: Characters, task: str, count: int, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Return for every picture that goes into documents whether its character is reserved."""
     drawn: list[bool] = []
-    frame = sampler.library.frame
+    frame = dataset.library.frame
 
     def watch(who: Character, direction: str, number: int) -> np.ndarray:
-        drawn.append(is_reserved(attributes(sampler.library, who, direction)))
+        drawn.append(is_reserved(attributes(dataset.library, who, direction)))
         return frame(who, direction, number)
 
     with monkeypatch.context() as patch:
         patch.setattr(split, "is_held_out", is_reserved)
-        patch.setattr(sampler.library, "frame", watch)
-        sampler.documents(task, count, random.Random(4))
+        patch.setattr(dataset, "_draw", lambda who, direction, frames: np.stack(
+            [watch(who, direction, number) for number in frames]))  # fmt: skip
+        dataset.documents(task, count, random.Random(4))
     return drawn
 
 
-@pytest.mark.parametrize("task", ["image", "video", "animate", "edit", "look"])
-def test_no_document_shows_a_held_out_character(sampler: Sampler, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "is_held_out", is_reserved)
-    drawn = shown(sampler, task, 30, monkeypatch)
+@pytest.mark.parametrize("task", ["image", "video", "animate", "edit", "vqa", "describe"])
+def test_no_document_shows_a_held_out_character(
+    dataset: Characters, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outfit, "is_held_out", is_reserved)
+    drawn = shown(dataset, task, 30, monkeypatch)
     assert drawn and not any(drawn)
 
 
-@pytest.mark.parametrize("task", ["animate", "edit"])
-def test_without_the_split_check_edits_and_actions_would_leak(
-    sampler: Sampler, task: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("task", ["animate", "edit", "image"])
+def test_without_the_split_check_changes_and_prompts_would_leak(
+    dataset: Characters, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(samples, "is_held_out", lambda flat: False)
-    assert any(shown(sampler, task, 40, monkeypatch))
+    monkeypatch.setattr(outfit, "is_held_out", lambda flat: False)
+    assert any(shown(dataset, task, 60, monkeypatch))
 
 
 # -- questions, edits and sums -----------------------------------------------------------------
@@ -199,9 +202,9 @@ def test_a_kind_asked_for_is_asked_and_unanswerable_choices_are_refused(library:
     assert set(asker.kinds) == set(QUESTIONS)
     assert {asker.ask(("direction",))[0] for _ in range(5)} == {"direction"}
     with pytest.raises(ConfigError, match="unknown kinds of questions \\['age'\\]"):
-        SampleConfig(kinds=("direction", "age"))
+        CharactersConfig(kinds=("direction", "age"))
     with pytest.raises(ConfigError, match="add direction or action"):
-        SampleConfig(kinds=("count",))
+        CharactersConfig(kinds=("count",))
 
 
 def check_answer(library: Library, who: Character, seen: set[str], kind: str, question: str, answer: str) -> None:
@@ -285,18 +288,89 @@ def fingerprint(document: Document) -> list[object]:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_documents_follow_from_the_generator(sampler: Sampler, task: str) -> None:
+def test_documents_follow_from_the_generator(dataset: Characters, task: str) -> None:
     first, second = (
-        [fingerprint(document) for document in sampler.documents(task, 4, random.Random(seed))] for seed in (7, 7)
+        [fingerprint(document) for document in dataset.documents(task, 4, random.Random(seed))] for seed in (7, 7)
     )
     assert first == second
-    assert first != [fingerprint(document) for document in sampler.documents(task, 4, random.Random(8))]
+    assert first != [fingerprint(document) for document in dataset.documents(task, 4, random.Random(8))]
 
 
-@pytest.mark.parametrize(("task", "frames"), [("image", 1), ("video", 8), ("animate", 8), ("edit", 1)])
-def test_what_is_to_be_drawn_is_noisy_and_what_is_given_is_not(sampler: Sampler, task: str, frames: int) -> None:
-    for document in sampler.documents(task, 4, random.Random(1)):
+@pytest.mark.parametrize("task", ["image", "video", "animate", "edit"])
+def test_drawing_documents_hold_a_look_and_what_is_to_be_drawn(dataset: Characters, task: str) -> None:
+    for document in dataset.documents(task, 12, random.Random(1)):
         blocks = [segment for segment in document if isinstance(segment, Block)]
         noisy = [block for block in blocks if not block.committed]
-        assert noisy and all(len(block.latents) == frames and block.sigma == 1 for block in noisy)
-        assert (len(noisy) < len(blocks)) == (task in ("animate", "edit"))
+        assert noisy and all(block.sigma == 1 for block in noisy)
+        assert len(blocks) - len(noisy) == (task in ("animate", "edit")), "a picture is given"
+        thought, announced = told(dataset, document)
+        if thought:
+            action = dataset.looks.character(dataset.looks.parse(thought))[0]["action"]
+            length = dataset.library.animations[action]["frames"]
+            whole = [list(range(length))]
+            assert [list(b.times) for b in noisy] == whole if task in ("video", "animate") else announced == 1
+            assert all(len(b.times) == announced and b.times[-1] < length for b in noisy)
+
+
+def test_a_look_is_left_out_as_often_as_asked_for(library: Library, tokenizer: Tokenizer) -> None:
+    for share, wanted in ((0.0, 0), (1.0, 20)):
+        dataset = Characters(library, tokenizer, CharactersConfig(drop_look=share))
+        documents = [d for task in ("image", "edit") for d in dataset.documents(task, 10, random.Random(2))]
+        assert sum(not told(dataset, document)[0] for document in documents) == wanted
+
+
+def test_the_picture_of_a_look_is_the_one_that_the_art_draws(library: Library, tokenizer: Tokenizer) -> None:
+    dataset = Characters(library, tokenizer, CharactersConfig(drop_look=0.0))
+    for document in dataset.documents("video", 6, random.Random(5)):
+        who, direction = dataset.looks.character(dataset.looks.parse(told(dataset, document)[0]))
+        [block] = [segment for segment in document if isinstance(segment, Block)]
+        drawn = np.stack([library.frame(who, direction, int(frame)) for frame in block.times])
+        assert np.array_equal(block.latents, dataset.codec.encode(drawn))
+
+
+def told(dataset: Characters, document: Document) -> tuple[str, int]:
+    """Return the look of a drawing document and the number of frames that it announces."""
+    tokenizer = dataset.tokenizer
+    ids = [i for segment in document if isinstance(segment, Text) for i in segment.ids]
+    thought = ids[ids.index(tokenizer.think) + 1 : ids.index(tokenizer.end_think)]
+    return tokenizer.decode(thought), int(tokenizer.decode(ids[ids.index(tokenizer.visual) + 1 :]))
+
+
+def test_drawing_documents_train_pixels_and_the_others_text(library: Library) -> None:
+    tasks = CharactersConfig(shift=2.0, clip_shift=5.0).tasks
+    shifts = {name: task.shift for name, task in tasks.items() if task.shift is not None}
+    assert shifts == {"image": 2.0, "edit": 2.0, "video": 5.0, "animate": 5.0}
+    assert {name for name, task in tasks.items() if task.text} == set(tasks) - set(shifts)
+
+
+def test_plans_end_in_a_look_that_is_drawn_or_in_words(dataset: Characters) -> None:
+    tokenizer, drawn = dataset.tokenizer, 0
+    for document in dataset.documents("plan", 200, random.Random(3)):
+        [text] = document
+        assert isinstance(text, Text)
+        turn = list(text.ids)[len(text.ids) - list(text.ids)[::-1].index(tokenizer.assistant) :]
+        learned = list(text.learn)[-len(turn) :]
+        assert all(learned), "the model learns to choose whether it thinks"
+        if turn[0] == tokenizer.think:
+            end = turn.index(tokenizer.end_think)
+            look = dataset.looks.parse(tokenizer.decode(turn[1:end]))
+            assert dataset.looks.undrawn(look) == []
+            assert int(tokenizer.decode(turn[turn.index(tokenizer.visual) + 1 :])) >= 1
+            drawn += 1
+        else:
+            assert turn[0] == tokenizer.end_think and turn[-1] == tokenizer.eos and tokenizer.visual not in turn
+    assert 150 < drawn < 200
+
+
+def test_only_drawings_are_announced(dataset: Characters) -> None:
+    for task in ("describe", "vqa", "arithmetic", "unknown"):
+        for document in dataset.documents(task, 10, random.Random(4)):
+            ids = [i for segment in document if isinstance(segment, Text) for i in segment.ids]
+            assert dataset.tokenizer.visual not in ids and ids[-1] == dataset.tokenizer.eos, task
+
+
+def test_the_model_folder_says_how_to_ask_the_model(dataset: Characters) -> None:
+    facts = json.loads(json.dumps(dataset.metadata["generation.json"]()))
+    assert facts["plan"] and facts["max_frames"] == max(a["frames"] for a in facts["actions"].values())
+    looks = dataset.metadata["looks.json"]()
+    assert set(facts["actions"]) == set(looks["slots"]["action"])

@@ -11,11 +11,11 @@ from torch import Tensor
 from builders import random_model, small_config
 from sancai.checkpoint import (
     folder,
-    load_config,
     load_model,
     load_state,
     load_weights,
     newest_state,
+    read_config,
     save_model,
     save_state,
 )
@@ -154,7 +154,7 @@ def test_a_missing_file_is_named(saved: pathlib.Path, name: str) -> None:
 def test_a_damaged_config_is_named(saved: pathlib.Path, content: bytes) -> None:
     (saved / "config.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"config.json does not describe a model"):
-        load_config(saved)
+        read_config(saved)
 
 
 def test_a_tokenizer_larger_than_the_vocabulary_is_refused(saved: pathlib.Path) -> None:

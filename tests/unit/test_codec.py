@@ -16,11 +16,11 @@ def sprites(rng: np.random.Generator, frames: int = 3, height: int = 16, width: 
     return pictures
 
 
-@pytest.mark.parametrize("crisp", [True, False])
+@pytest.mark.parametrize("harden", [True, False])
 @pytest.mark.parametrize("side", [4, 8])
-def test_opaque_and_clear_pixels_come_back_exactly(rng: np.random.Generator, side: int, crisp: bool) -> None:
+def test_opaque_and_clear_pixels_come_back_exactly(rng: np.random.Generator, side: int, harden: bool) -> None:
     codec, pictures = PixelCodec(side), sprites(rng)
-    back = codec.decode(codec.encode(pictures), crisp=crisp)
+    back = codec.decode(codec.encode(pictures), harden_alpha=harden)
     assert back.dtype == np.uint8 and np.array_equal(back, pictures)
 
 
@@ -74,7 +74,7 @@ def test_crisp_hardens_edges_and_soft_keeps_them() -> None:
     pictures[0, 0, :3, 3] = (10, 128, 230)
     latents = codec.encode(pictures)
     assert codec.decode(latents)[0, 0, :4, 3].tolist() == [0, 128, 255, 255]
-    assert codec.decode(latents, crisp=False)[0, 0, :4, 3].tolist() == [10, 128, 230, 255]
+    assert codec.decode(latents, harden_alpha=False)[0, 0, :4, 3].tolist() == [10, 128, 230, 255]
 
 
 def test_latents_out_of_range_are_clipped() -> None:

@@ -1,4 +1,4 @@
-"""Chips, their detection, the ways between host and device, and collectives."""
+"""Chips, their detection, transfers between host and device, and collectives."""
 
 import dataclasses
 import importlib.metadata
@@ -10,12 +10,18 @@ import types
 import pytest
 import torch
 
-from sancai.device import CARDS, Chip, chip_of, chips, parse_machine
+from sancai.device import CHIP_SPECS, Chip, chip_of, chips, parse_machine
 from sancai.device import registry as registry_module
-from sancai.device.detect import choose, detect, reasons_against
-from sancai.device.host import counted, is_crossing, to_device, to_host
-from sancai.device.platform import current, device_memory, free_cache, peak_memory_bytes, reset_peak, synchronize
-from sancai.device.precision import policy
+from sancai.device.detect import detect, import_failures, resolve_device
+from sancai.device.platform import (
+    compute_dtype,
+    device_memory,
+    get_platform,
+    peak_memory_bytes,
+    reset_peak,
+    synchronize,
+)
+from sancai.device.transfer import count_transfers, is_transferring, to_device, to_host
 from sancai.errors import ConfigError, DeviceError, RequestError
 
 KEYS = {
@@ -47,7 +53,7 @@ def fresh(monkeypatch, *points):
 def known_chips():
     yield
     registry_module.chips.cache_clear()
-    current.cache_clear()
+    get_platform.cache_clear()
 
 
 # ---- records ---------------------------------------------------------------------------------------------------------
@@ -64,18 +70,16 @@ def test_device_type_collectives_and_visibility(key):
 
 
 @pytest.mark.parametrize("key", sorted(KEYS))
-def test_every_record_gives_a_policy(key):
+def test_layers_compute_in_the_best_dtype_and_never_in_a_banned_one(key):
     chip = chips()[key]
-    formats = policy(chip)
-    assert formats.routing == formats.weights == formats.reduction == torch.float32
-    assert str(formats.math).removeprefix("torch.") == chip.best_dtype
+    assert str(compute_dtype(chip)).removeprefix("torch.") == chip.best_dtype
     banned = next(iter(chip.banned_dtypes), "float4_e2m1fn_x2")
     with pytest.raises(DeviceError, match="does not compute in"):
-        policy(chip, banned)
+        compute_dtype(chip, banned)
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_devices_of_one_type_are_told_apart_by_name(name):
+def test_devices_of_one_type_are_distinguished_by_name(name):
     assert chip_of("cuda", name).key == NAMES[name]
 
 
@@ -85,7 +89,7 @@ def test_unknown_device_type_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"key": "Big Chip"}, "lower-case"),
         ({"compute_dtypes": ("float32", "float7")}, "float7"),
@@ -93,8 +97,8 @@ def test_unknown_device_type_is_refused():
         ({"compute_dtypes": ("bfloat16",)}, "float32"),
     ],
 )
-def test_a_record_that_contradicts_itself_is_refused(change, told):
-    with pytest.raises(ConfigError, match=told):
+def test_a_record_that_contradicts_itself_is_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
         dataclasses.replace(chips()["ascend"], **change)
 
 
@@ -106,38 +110,38 @@ def test_this_machine_has_at_least_its_cpu():
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("abacus", "no device 'abacus'"), ("cpu:x", "no device 'cpu:x'"), ("ascend", "torch_npu is not installed"),
         ("mlu", "torch_mlu is not installed"), ("enflame:3", "torch_gcu is not installed"),
     ],
 )  # fmt: skip
-def test_a_device_that_is_not_here_is_refused(name, told):
-    with pytest.raises(DeviceError, match=told):
-        current(name)
+def test_a_device_that_is_not_here_is_refused(name, message):
+    with pytest.raises(DeviceError, match=message):
+        get_platform(name)
 
 
 def test_the_environment_names_the_device(monkeypatch):
     monkeypatch.setenv("SANCAI_DEVICE", "abacus")
     with pytest.raises(DeviceError, match="abacus"):
-        choose()
+        resolve_device()
     monkeypatch.setenv("SANCAI_DEVICE", "cpu")
-    assert choose()[0].key == "cpu"
-    assert choose("cpu:0")[1] == torch.device("cpu", 0), "what is asked for stands above the environment"
+    assert resolve_device()[0].key == "cpu"
+    assert resolve_device("cpu:0")[1] == torch.device("cpu", 0), "what is asked for stands above the environment"
 
 
-def test_a_makers_package_that_breaks_is_told(monkeypatch, tmp_path):
+def test_a_broken_vendor_package_is_reported(monkeypatch, tmp_path):
     (tmp_path / "torch_mlu.py").write_text("raise ImportError('libcnrt.so is missing')\n")
     (tmp_path / "torch_gcu.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
-    reasons = reasons_against()
+    reasons = import_failures()
     assert reasons["cambricon"] == "torch_mlu does not import: libcnrt.so is missing"
     assert reasons["enflame"] == "torch_gcu imports but reports no device"
     assert detect()[-1].chip.key == "cpu"
     sys.modules.pop("torch_gcu", None)
 
 
-def test_a_makers_package_that_works_is_found_before_others(monkeypatch):
+def test_a_working_vendor_package_comes_first(monkeypatch):
     here = types.SimpleNamespace(
         is_available=lambda: True, device_count=lambda: 8, get_device_name=lambda i: "Ascend910"
     )
@@ -151,25 +155,25 @@ def test_a_makers_package_that_works_is_found_before_others(monkeypatch):
 def test_another_package_adds_a_chip_by_one_record(monkeypatch):
     chip = Chip(key="abacus", title="Abacus", device_type="cpu", compute_dtypes=("float16", "float32"))
     fresh(monkeypatch, types.SimpleNamespace(name="abacus", value="x:CHIP", load=lambda: chip))
-    found, device = choose("abacus")
+    found, device = resolve_device("abacus")
     assert found is chip and device.type == "cpu"
-    assert current("abacus").dtype == torch.float32
+    assert get_platform("abacus").dtype == torch.float32
 
 
-def test_an_entry_point_that_raises_takes_nothing_away(monkeypatch):
+def test_an_entry_point_that_raises_is_ignored_with_a_warning(monkeypatch):
     def broken():
         raise ValueError("no runtime")
 
     fresh(monkeypatch, types.SimpleNamespace(name="abacus", value="x:CHIP", load=broken))
-    with pytest.warns(RuntimeWarning, match="'abacus' .* is left out: .*no runtime"):
+    with pytest.warns(RuntimeWarning, match="'abacus' .* is ignored: .*no runtime"):
         assert set(chips()) == KEYS
 
 
 @pytest.mark.parametrize("code", ["raise ValueError('driver table corrupt')", "raise RuntimeError('')", "x = ("])
-def test_whatever_a_makers_package_raises_is_told(monkeypatch, tmp_path, code):
+def test_any_error_of_a_vendor_package_is_reported(monkeypatch, tmp_path, code):
     (tmp_path / "torch_mlu.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
-    assert reasons_against()["cambricon"].startswith("torch_mlu does not import: ")
+    assert import_failures()["cambricon"].startswith("torch_mlu does not import: ")
     assert detect()[-1].chip.key == "cpu"
 
 
@@ -194,22 +198,21 @@ def test_asking_about_chips_loads_no_torch():
 
 
 def test_the_cpu_answers_every_call():
-    here = current("cpu")
+    here = get_platform("cpu")
     synchronize(here)
     reset_peak(here)
-    free_cache(here)
     assert device_memory(here) is None and peak_memory_bytes(here) > 10**7
-    assert here.dtype == torch.float32 and current("cpu", "bfloat16").dtype == torch.bfloat16
+    assert here.dtype == torch.float32 and get_platform("cpu", "bfloat16").dtype == torch.bfloat16
 
 
-def test_crossings_are_counted_and_announced():
+def test_transfers_are_counted_and_flagged():
     seen = []
     meta = torch.device("meta")
-    with counted() as counts:
+    with count_transfers() as counts:
         moved = to_device(torch.zeros(2), meta)
         to_device(moved, meta)
         to_host(torch.zeros(2))
-        seen.append(is_crossing())
+        seen.append(is_transferring())
     assert (counts.to_device, counts.to_host) == (1, 0), "what is already there does not cross"
     assert seen == [False] and moved.device == meta
 
@@ -222,8 +225,8 @@ def test_what_comes_back_to_the_host_is_detached():
 
 
 def test_every_card_belongs_to_a_family():
-    assert {c.chip for c in CARDS.values()} <= KEYS
-    assert all(c.confidence in "ABCD" and c.source for c in CARDS.values())
+    assert {c.chip for c in CHIP_SPECS.values()} <= KEYS
+    assert all(c.confidence in "ABCD" and c.source for c in CHIP_SPECS.values())
 
 
 def test_a_machine_is_read():
@@ -239,30 +242,26 @@ def test_a_machine_is_read():
 TWO_RANKS = """
 import torch
 from sancai.device import collectives as c
-from sancai.device.platform import current
-rank, world = c.start(current("cpu"))
+from sancai.device.platform import get_platform
+rank, world = c.init_ranks(get_platform("cpu"))
 mine = torch.arange(4.0).view(4, 1) + 10 * rank
 assert (rank, world) == (c.rank(), 2)
 assert c.all_reduce(mine.clone()).flatten().tolist() == [10, 12, 14, 16]
 assert c.all_gather(mine).flatten().tolist() == [0, 1, 2, 3, 10, 11, 12, 13]
-assert c.reduce_scatter(mine).flatten().tolist() == ([10, 12] if rank == 0 else [14, 16])
-assert c.broadcast(mine.clone(), 1).flatten().tolist() == [10, 11, 12, 13]
-assert c.send_receive(mine, 1 - rank, 1 - rank).flatten().tolist() == [x + 10 * (1 - rank) for x in range(4)]
-send, receive = ([1, 3], [1, 2]) if rank == 0 else ([2, 2], [3, 2])
-got = c.all_to_all(mine, send, receive).flatten().tolist()
-assert got == ([0, 10, 11] if rank == 0 else [1, 2, 3, 12, 13]), got
-c.stop()
+first, second = c.all_reduce_coalesced([mine, mine[0]])
+assert first.flatten().tolist() == [10, 12, 14, 16] and second.tolist() == [10] and mine[0] == 10 * rank
+c.shut_down()
 """
 
 
 SHARDED = """
 import torch
 from sancai.device import collectives as c
-from sancai.device.platform import current
-from sancai.device.sharding import as_part, beside, is_sharded, own, own_rows, shard, whole, whole_on_host
-from sancai.device.sharding import whole_matrices
-platform = current("cpu")
-rank, world = c.start(platform)
+from sancai.device.platform import get_platform
+from sancai.device.sharding import distribute_like, from_local, full_matrices, full_state_dict, full_tensor
+from sancai.device.sharding import is_sharded, local_rows, shard, to_local
+platform = get_platform("cpu")
+rank, world = c.init_ranks(platform)
 
 class Odd(torch.nn.Module):
     def __init__(self):
@@ -279,26 +278,27 @@ before = {n: t.clone() for n, t in model.state_dict().items()}
 shard(model, [model.inner], platform)
 state = model.state_dict()
 assert is_sharded(state["inner.weight"]) and not is_sharded(state["kept"])
-assert own(state["inner.weight"]).shape == ((2, 4) if rank == 0 else (1, 4))
-assert own(state["one"]).shape == ((1, 4) if rank == 0 else (0, 4))
+assert to_local(state["inner.weight"]).shape == ((2, 4) if rank == 0 else (1, 4))
+assert to_local(state["one"]).shape == ((1, 4) if rank == 0 else (0, 4))
 for name, tensor in state.items():
-    assert torch.equal(whole(tensor), before[name]), name
-    assert torch.equal(own(beside(before[name], tensor)), own(tensor)), name
-    assert torch.equal(own_rows(before[name], tensor), own(tensor)), name
-    assert torch.equal(whole(as_part(own(tensor), tensor)), before[name]), name
+    assert torch.equal(full_tensor(tensor), before[name]), name
+    assert torch.equal(to_local(distribute_like(before[name], tensor)), to_local(tensor)), name
+    assert torch.equal(local_rows(before[name], tensor), to_local(tensor)), name
+    assert torch.equal(full_tensor(from_local(to_local(tensor), tensor)), before[name]), name
 stack = torch.arange(40.0).view(2, 5, 4)
 tall = [torch.arange(20.0).view(5, 4) + n for n in range(2)]
 kept = torch.nn.Linear(4, 5)
 shard(kept, [], platform)
 like = [kept.weight, kept.weight, stack]
-got = whole_matrices([own_rows(tall[0], like[0]), own_rows(tall[1], like[1]), stack], like)
+got = full_matrices([local_rows(tall[0], like[0]), local_rows(tall[1], like[1]), stack], like)
 assert all(torch.equal(a[0], b) for a, b in zip(got, tall)) and torch.equal(got[2], stack)
-told = whole_on_host({"a": [state["inner.weight"]]}, keeps=rank == 0)
-assert told["a"][0].shape == ((3, 4) if rank == 0 else (0,))
+full = full_state_dict({"a": [state["inner.weight"]]}, keeps=rank == 0)
+assert full["a"][0].shape == ((3, 4) if rank == 0 else (0,))
 x = torch.full((2, 4), 1.0 + rank)
 model(x).sum().backward()  # gradients are added up, not averaged
-assert torch.equal(whole(model.inner.bias.grad), torch.full((3,), 2 * 2 * 8.0)), whole(model.inner.bias.grad)
-c.stop()
+gradient = full_tensor(model.inner.bias.grad)
+assert torch.equal(gradient, torch.full((3,), 2 * 2 * 8.0)), gradient
+c.shut_down()
 """
 
 
@@ -317,16 +317,15 @@ def test_one_rank_has_nobody_to_share_weights_with():
     from sancai.device.sharding import shard
 
     with pytest.raises(DeviceError, match="torchrun --nproc-per-node=N"):
-        shard(torch.nn.Linear(2, 2), [], current("cpu"))
+        shard(torch.nn.Linear(2, 2), [], get_platform("cpu"))
 
 
 def test_one_rank_needs_no_library():
     from sancai.device import collectives as c
 
     tensor = torch.arange(3.0)
-    assert c.start(current("cpu")) == (0, 1)
+    assert c.init_ranks(get_platform("cpu")) == (0, 1)
     for out in (
-        c.all_reduce(tensor), c.all_gather(tensor), c.reduce_scatter(tensor), c.all_to_all(tensor, [3], [3]),
-        c.broadcast(tensor), c.send_receive(tensor, 0, 0),
+        c.all_reduce(tensor), c.all_gather(tensor), c.all_reduce_coalesced([tensor])[0],
     ):  # fmt: skip
         assert torch.equal(out, torch.arange(3.0))

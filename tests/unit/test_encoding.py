@@ -49,44 +49,44 @@ RELEASED = [
 ]
 """SHA-256 of 500 prompts each (first 8 digits), of the 10,000 that `Ordinary(7)` draws, rendered by DeepSeek's released
 encoders as sglang carries them: `encoding_dsv4.py` of 0.5.20 ("official" efforts), `encoding_dsv41.py` of 0.5.22."""
-STOCK = [(V4, "DeepseekV4Encoding"), (V41, "DeepseekV41Encoding")]
+REFERENCE = [(V4, "DeepseekV4Encoding"), (V41, "DeepseekV41Encoding")]
 
 
 # --- against DeepSeek's own package ----------------------------------------------------------------------
 
 
-def stock_conversation(talk: Conversation) -> Any:
+def reference_conversation(talk: Conversation) -> Any:
     """Return a conversation as DeepSeek's package takes it."""
-    import deepseek_recipe as stock
+    import deepseek_recipe as reference
 
     def tools(some: Any) -> list[Any]:
-        return [stock.ToolDefinition(t.name, t.description, t.parameters, None, t.deferred) for t in some]
+        return [reference.ToolDefinition(t.name, t.description, t.parameters, None, t.deferred) for t in some]
 
     def message(m: Message) -> Any:
-        calls = [stock.ToolCall(c.id, c.name, c.arguments) for c in m.calls] or None
+        calls = [reference.ToolCall(c.id, c.name, c.arguments) for c in m.calls] or None
         return {
-            "system": lambda: stock.SystemMessage(m.content, None, tools(m.tools) or None),
-            "user": lambda: stock.UserMessage(m.content),
-            "assistant": lambda: stock.AssistantMessage(m.content, m.reasoning, calls, m.is_prefix),
-            "tool": lambda: stock.ToolMessage(m.content, m.call_id),
-            "latest_reminder": lambda: stock.LatestReminderMessage(m.content),
+            "system": lambda: reference.SystemMessage(m.content, None, tools(m.tools) or None),
+            "user": lambda: reference.UserMessage(m.content),
+            "assistant": lambda: reference.AssistantMessage(m.content, m.reasoning, calls, m.is_prefix),
+            "tool": lambda: reference.ToolMessage(m.content, m.call_id),
+            "latest_reminder": lambda: reference.LatestReminderMessage(m.content),
         }[m.role]()
 
     extra = {"response_schema": talk.schema} if talk.schema is not None else {}
-    return stock.Conversation(
+    return reference.Conversation(
         [message(m) for m in talk.messages], thinking_mode=talk.thinking, tools=tools(talk.tools),
         tool_choice=talk.tool_choice, reasoning_effort=talk.effort,
         response_format="json_object" if talk.wants_json else "text", **extra,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("dialect", "name"), STOCK)
-def test_prompts_equal_the_stock_encoder_byte_for_byte(dialect: Dialect, name: str) -> None:
-    stock = pytest.importorskip("deepseek_recipe")
-    encoding, draw = getattr(stock, name)(), Draw(seed=1)
+@pytest.mark.parametrize(("dialect", "name"), REFERENCE)
+def test_prompts_equal_the_reference_encoder_byte_for_byte(dialect: Dialect, name: str) -> None:
+    reference = pytest.importorskip("deepseek_recipe")
+    encoding, draw = getattr(reference, name)(), Draw(seed=1)
     for _ in range(CONVERSATIONS):
         talk = draw.conversation()
-        assert render(talk, dialect) == encoding.render_conversation(stock_conversation(talk)).prompt, talk
+        assert render(talk, dialect) == encoding.render_conversation(reference_conversation(talk)).prompt, talk
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +94,14 @@ def full_tokenizer() -> Tokenizer:
     return conversations.full_tokenizer()
 
 
-@pytest.mark.parametrize(("dialect", "name"), STOCK)
-def test_ids_equal_the_stock_encoder(dialect: Dialect, name: str, full_tokenizer: Tokenizer) -> None:
-    stock = pytest.importorskip("deepseek_recipe")
-    theirs = stock.Tokenizer.from_str(full_tokenizer._backend.to_str())
-    encoding, draw = getattr(stock, name)().with_tokenizer(theirs), Draw(seed=2)
+@pytest.mark.parametrize(("dialect", "name"), REFERENCE)
+def test_ids_equal_the_reference_encoder(dialect: Dialect, name: str, full_tokenizer: Tokenizer) -> None:
+    reference = pytest.importorskip("deepseek_recipe")
+    theirs = reference.Tokenizer.from_str(full_tokenizer._backend.to_str())
+    encoding, draw = getattr(reference, name)().with_tokenizer(theirs), Draw(seed=2)
     for _ in range(CONVERSATIONS // 5):
         talk = draw.conversation()
-        assert full_tokenizer.encode_conversation(talk, dialect) == encoding.encode(stock_conversation(talk)), talk
+        assert full_tokenizer.encode_conversation(talk, dialect) == encoding.encode(reference_conversation(talk)), talk
 
 
 # --- against the encoders beside the released weights ----------------------------------------------------

@@ -1,16 +1,23 @@
 """Requests are asked as they are encoded, and answers are read by their tokens."""
 
-import pathlib
 from typing import Any
 
 import pytest
 
 from builders import random_model, small_config
 from conversations import full_tokenizer
-from sancai.api import Sancai
-from sancai.commands import chat
-from sancai.device.platform import current
-from sancai.engine import Call, Engine, Event, Request, TextDelta, ThinkingDelta, Usage
+from sancai.device.platform import get_platform
+from sancai.engine import (
+    Call,
+    Engine,
+    Event,
+    GenerationConfig,
+    Request,
+    SamplingConfig,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+)
 from sancai.engine import engine as engine_module
 from sancai.errors import AnswerError, RequestError
 from sancai.tokenizer import V4, Conversation, Message, Tool
@@ -20,11 +27,14 @@ from sancai.tokenizer.control import DSML
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     tokenizer = full_tokenizer()
-    return Engine(random_model(small_config(vocab_size=tokenizer.vocab_size, visual=None)), tokenizer, current("cpu"))
+    return Engine(
+        random_model(small_config(vocab_size=tokenizer.vocab_size, visual=None)), tokenizer, get_platform("cpu")
+    )
 
 
 def answer(engine: Engine, **parts: Any) -> list[Event]:
-    return list(engine.generate(Request(kind="chat", **parts)))
+    sampling = SamplingConfig(max_tokens=parts.pop("max_tokens", 128))
+    return list(engine.generate(Request(kind="chat", sampling=sampling, **parts)))
 
 
 def user(text: str) -> Message:
@@ -35,25 +45,24 @@ def user(text: str) -> Message:
 def test_a_conversation_of_one_message_is_the_prompt(
     engine: Engine, think: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "choose", lambda logits, *_: 20 + int(logits[20:].argmax()))  # words only
+    monkeypatch.setattr(engine_module, "sample_token", lambda logits, *_: 20 + int(logits[20:].argmax()))  # words only
     talk = Conversation(messages=[user("why </think> 12?")], thinking=think, effort="low")
     one = answer(engine, prompt="why </think> 12?", think=think, max_tokens=12)
     several = answer(engine, conversation=talk, max_tokens=12)
     assert one[:-1] == several[:-1] and one[-1].prompt_tokens == several[-1].prompt_tokens
 
 
-@pytest.mark.parametrize(("lists_words", "heard"), [(True, "what is this?"), (False, "What is THIS?")])
+@pytest.mark.parametrize(("lower_case", "heard"), [(True, "what is this?"), (False, "What is THIS?")])
 def test_capitals_are_lost_only_on_a_model_that_never_saw_any(
-    engine: Engine, lists_words: bool, heard: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, lower_case: bool, heard: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(engine, "generate", lambda request: asked.append(request.prompt) or iter(()))
-    monkeypatch.setattr(chat, "load", lambda *_: Sancai(engine, tmp_path))
-    if lists_words:
-        (tmp_path / "words.json").write_text("[]")
-    Sancai(engine, tmp_path).chat(" What is THIS?")
-    chat.run(["What is THIS?"])
-    assert asked == [heard, heard]
+    other = Engine(engine.model, engine.tokenizer, engine.platform, GenerationConfig(lower_case=lower_case))
+    read: list[str] = []
+    encode = engine.tokenizer.encode
+    monkeypatch.setattr(engine.tokenizer, "encode", lambda text: read.append(text) or encode(text))
+    answer(other, prompt=" What is THIS? ", max_tokens=1)
+    answer(other, conversation=Conversation(messages=[user("What is THIS?")], thinking=False), max_tokens=1)
+    assert [text for text in read if "his" in text.lower()] == [heard, heard]
 
 
 def test_every_message_of_a_conversation_is_read(engine: Engine) -> None:
@@ -72,7 +81,7 @@ def test_every_message_of_a_conversation_is_read(engine: Engine) -> None:
 def script(monkeypatch: pytest.MonkeyPatch, tokens: list[int]) -> None:
     """Let the model say these tokens."""
     following = iter(tokens)
-    monkeypatch.setattr(engine_module, "choose", lambda *_: next(following))
+    monkeypatch.setattr(engine_module, "sample_token", lambda *_: next(following))
 
 
 def test_thinking_ends_with_its_token_and_not_with_words(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,19 @@ import torch
 from torch import Tensor
 
 from builders import largest
-from sancai.flow import corrupt, flow_loss, guide, sample_sigma, shift, solve, timesteps, velocity
+from sancai.errors import ConfigError
+from sancai.flow import (
+    SAMPLERS,
+    corrupt,
+    flow_loss,
+    get_sampler,
+    guide,
+    sample,
+    sample_sigma,
+    shift,
+    timesteps,
+    velocity,
+)
 from sancai.flow.path import SMALLEST_SIGMA
 
 
@@ -61,8 +73,13 @@ def test_a_larger_shift_spends_more_steps_near_noise() -> None:
     assert timesteps(10, 4.0)[5] > timesteps(10, 1.0)[5] == pytest.approx(0.5)
 
 
+CALLS = {"euler": 1, "heun": 2, "multistep": 1}
+"""Samplers without noise of their own, and how often they call the network in a step."""
+
+
+@pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("steps", [1, 2, 5, 20])
-def test_a_constant_prediction_is_recovered_and_the_path_is_straight(steps: int) -> None:
+def test_a_constant_prediction_is_recovered_and_the_path_is_straight(name: str, steps: int) -> None:
     clean, noise, seen = wide(2, 3), wide(2, 3), []
 
     def predict(z: Tensor, sigma: float) -> Tensor:
@@ -71,25 +88,58 @@ def test_a_constant_prediction_is_recovered_and_the_path_is_straight(steps: int)
         return clean
 
     levels = timesteps(steps, 2.0)
-    assert torch.equal(solve(predict, noise, levels), clean)
-    assert seen == levels[:-1], "one call a step"
+    assert torch.equal(sample(predict, noise, levels, SAMPLERS[name]), clean)
+    assert len(seen) == CALLS[name] * (steps - 1) + 1, "the last step takes one call"
 
 
 def test_a_path_may_stop_early() -> None:
     clean, noise = wide(2, 3), wide(2, 3)
-    half = solve(lambda z, sigma: clean, noise, [1.0, 0.8, 0.5])
+    half = sample(lambda z, sigma: clean, noise, [1.0, 0.8, 0.5])
     assert largest(half - (0.5 * clean + 0.5 * noise)) <= 1e-9
 
 
-def test_more_steps_come_closer_for_gaussian_data() -> None:
-    """For data N(0, 2²) the best prediction is linear and the end of the path is 2 · noise."""
+SPREAD = 2.0
+"""Standard deviation of Gaussian data, for which the best prediction and the path are known exactly."""
 
-    def predict(z: Tensor, sigma: float) -> Tensor:
-        return (1 - sigma) * 4 / ((1 - sigma) ** 2 * 4 + sigma**2) * z
 
+def best_prediction(z: Tensor, sigma: float) -> Tensor:
+    signal = (1 - sigma) * SPREAD**2
+    return signal / ((1 - sigma) * signal + sigma**2) * z
+
+
+def error(name: str, steps: int) -> float:
+    """Return how far a sampler is from the exact end of the path, which is SPREAD · noise."""
     noise = torch.ones(1, dtype=torch.float64)
-    errors = [abs(float(solve(predict, noise, timesteps(n, 1.0))) - 2.0) for n in (4, 8, 16, 64)]
-    assert errors == sorted(errors, reverse=True) and errors[-1] < 0.05
+    return abs(float(sample(best_prediction, noise, timesteps(steps, 1.0), SAMPLERS[name])) - SPREAD)
+
+
+def order_of(name: str) -> list[float]:
+    """Return by what factor the error falls when steps double."""
+    return [error(name, steps) / error(name, 2 * steps) for steps in (8, 16, 32)]
+
+
+@pytest.mark.parametrize("name", ["heun", "multistep"])
+def test_second_order_samplers_lose_two_thirds_of_their_error_when_steps_double(name: str) -> None:
+    assert min(order_of(name)) >= 3.0
+
+
+def test_euler_is_of_first_order() -> None:
+    assert all(1.8 <= factor <= 2.2 for factor in order_of("euler"))
+
+
+def test_the_stochastic_sampler_keeps_the_spread_of_the_data_and_uses_its_noise() -> None:
+    generator = torch.Generator().manual_seed(0)
+    draw = lambda: torch.randn(20000, generator=generator, dtype=torch.float64)  # noqa: E731
+    noise, ends = draw(), []
+    for _ in range(2):
+        ends.append(sample(best_prediction, noise, timesteps(64, 1.0), SAMPLERS["sde"], draw))
+        assert float(ends[-1].std()) == pytest.approx(SPREAD, rel=0.05)
+    assert float(torch.corrcoef(torch.stack(ends))[0, 1]) < 0.9, "the same start ends in different places"
+
+
+def test_an_unknown_sampler_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"dpm3.*euler, heun, multistep, sde"):
+        get_sampler("dpm3")
 
 
 @pytest.mark.parametrize("amount", [1.0, 3.0])

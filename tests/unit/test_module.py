@@ -107,8 +107,9 @@ def test_matrices_start_at_the_scale_of_their_input_and_embeddings_at_one(model:
 def test_a_site_starts_as_a_plain_residual(model: Transformer) -> None:
     site, streams = HyperConnection(small_config()), torch.randn(1, 3, 4, 32)
     site.reset_parameters(0.0, 0)
-    collapsed, post, comb = site.collapse(streams)
-    assert torch.allclose(collapsed, streams.mean(2), atol=1e-4)
+    _, normed, _, post, comb = site.enter(streams, None, torch.ones(32), None)
+    mean = streams.mean(2)
+    assert torch.allclose(normed, mean * mean.square().mean(-1, keepdim=True).rsqrt(), atol=1e-3)
     assert torch.allclose(post, torch.ones(4, 1, 3))
     assert torch.allclose(comb[..., 0, 0], torch.eye(4), atol=2e-3)
 

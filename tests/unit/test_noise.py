@@ -7,8 +7,9 @@ from builders import largest, random_model, small_config
 from sancai.model import Transformer
 from sancai.model.hyper_connection import HyperConnection
 from sancai.model.linear import RMSNorm
-from sancai.model.noise import LayerNoise, NoiseConditioning, NoiseEmbedding, NoiseLevel, Unconditioned
-from sancai.model.site import Site
+from sancai.model.noise import LayerNoise, NoiseEmbedding, NoiseLevel
+from sancai.model.site import Residual, Site
+from sancai.ops.site import by_token, modulate
 
 CONFIG = small_config()
 TOKENS = 4
@@ -24,7 +25,7 @@ def level_of(sigma: list[float]) -> NoiseLevel:
     """Return the level of one row of frames."""
     torch.manual_seed(3)
     embedding = randomised(NoiseEmbedding(CONFIG))
-    return embedding(torch.tensor([sigma]).repeat_interleave(TOKENS, 1), TOKENS, torch.float32)
+    return embedding(torch.tensor([sigma]).repeat_interleave(TOKENS, 1), ((len(sigma), TOKENS),), torch.float32)
 
 
 def test_a_level_is_embedded_frame_by_frame() -> None:
@@ -35,11 +36,12 @@ def test_a_level_is_embedded_frame_by_frame() -> None:
 
 
 def test_modulation_scales_and_shifts_each_frame_by_its_own_level() -> None:
-    hidden, scale, shift = torch.randn(2, 3 * TOKENS, 8), torch.randn(2, 3, 8), torch.randn(2, 3, 8)
-    made = NoiseConditioning(torch.zeros(1), scale, shift, TOKENS).modulate(hidden)
-    for token in range(3 * TOKENS):
-        frame = token // TOKENS
+    frames, of_token = ((1, 5), (2, 3)), [0] * 5 + [1] * 3 + [2] * 3
+    hidden, scale, shift = torch.randn(2, 11, 8), torch.randn(2, 3, 8), torch.randn(2, 3, 8)
+    made = modulate(hidden, torch.cat([scale, shift], -1), frames)
+    for token, frame in enumerate(of_token):
         assert largest(made[:, token] - (hidden[:, token] * (1 + scale[:, frame]) + shift[:, frame])) <= 1e-6
+    assert torch.equal(by_token(scale, frames), scale[:, of_token])
 
 
 def test_both_sites_of_a_layer_have_values_of_their_own() -> None:
@@ -48,21 +50,14 @@ def test_both_sites_of_a_layer_have_values_of_their_own() -> None:
     total = level.shared + noise.table
     width = CONFIG.hidden_size
     for site, made in enumerate((first, second)):
-        part = slice(2 * site * width, (2 * site + 1) * width), slice((2 * site + 1) * width, (2 * site + 2) * width)
-        assert torch.equal(made.scale, total[..., part[0]]) and torch.equal(made.shift, total[..., part[1]])
+        assert torch.equal(made.modulation, total[..., 2 * site * width : 2 * (site + 1) * width])
         rows = noise.shift.weight[site * noise.logits : (site + 1) * noise.logits]
-        expected = (level.embedding @ rows.T).repeat_interleave(TOKENS, 1)
-        assert largest(made.logit_shift - expected) <= 1e-5
-
-
-def test_text_is_not_conditioned() -> None:
-    hidden = torch.randn(1, 3, 8)
-    assert Unconditioned().logit_shift is None and Unconditioned().modulate(hidden) is hidden
+        assert largest(made.logit_shift - level.embedding @ rows.T) <= 1e-5
 
 
 def test_the_router_reads_the_input_before_modulation() -> None:
     connection, norm = randomised(HyperConnection(CONFIG)), RMSNorm(CONFIG.hidden_size, 1e-6)
-    streams = torch.randn(1, 2 * TOKENS, CONFIG.hc_mult, CONFIG.hidden_size)
+    streams = Residual(torch.randn(1, 2 * TOKENS, CONFIG.hc_mult, CONFIG.hidden_size))
     noise = randomised(LayerNoise(CONFIG))
     torch.nn.init.zeros_(noise.shift.weight)  # the hyper-connection itself follows the level, which is not meant here
     low, high = (Site(connection, norm, noise.expert_site(level_of([s, s]))).enter(streams) for s in (0.1, 0.9))
@@ -71,11 +66,11 @@ def test_the_router_reads_the_input_before_modulation() -> None:
 
 
 def test_at_first_the_level_changes_nothing_and_later_it_does() -> None:
-    streams = torch.randn(1, TOKENS, CONFIG.hc_mult, CONFIG.hidden_size)
+    streams = Residual(torch.randn(1, TOKENS, CONFIG.hc_mult, CONFIG.hidden_size))
 
     def hidden(model: Transformer, sigma: float) -> Tensor:
         layer = model.visual.layers[1]
-        level = model.visual.noise(torch.full((1, TOKENS), sigma), TOKENS, torch.float32)
+        level = model.visual.noise(torch.full((1, TOKENS), sigma), ((1, TOKENS),), torch.float32)
         return layer.sublayers(model.layers[1], level).attention_site.enter(streams).hidden
 
     fresh, trained = Transformer(CONFIG, seed=0), random_model(CONFIG)

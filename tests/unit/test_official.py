@@ -58,15 +58,15 @@ def test_bf16_folders_come_back_bit_by_bit(model: Transformer, tmp_path: pathlib
     assert again.config == CONFIG
 
 
-@pytest.mark.parametrize("storage", ["fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["fp8", "fp4"])
 def test_quantised_folders_hold_exactly_the_quantised_numbers(
-    model: Transformer, tmp_path: pathlib.Path, storage: str
+    model: Transformer, tmp_path: pathlib.Path, weight_format: str
 ) -> None:
-    save_official(tmp_path, CONFIG, model.state_dict(), storage, 50_000)
-    again = load_official(tmp_path, torch.float32, expand=True).state_dict()
+    save_official(tmp_path, CONFIG, model.state_dict(), weight_format, 50_000)
+    again = load_official(tmp_path, torch.float32, dequantize=True).state_dict()
     own = model.state_dict()
     expert, matrix = "layers.1.ffn.experts.w2", "layers.2.attn.wq_a.weight"
-    pack_it, unpack = (quantise_fp4, dequantise_fp4) if storage == "fp4" else (quantise_fp8, dequantise_fp8)
+    pack_it, unpack = (quantise_fp4, dequantise_fp4) if weight_format == "fp4" else (quantise_fp8, dequantise_fp8)
     assert torch.equal(again[expert], torch.stack([unpack(*pack_it(e)) for e in own[expert]]))
     assert torch.equal(again[matrix], dequantise_fp8(*quantise_fp8(own[matrix])))
     assert torch.equal(again["layers.1.hc_attn.fn"], own["layers.1.hc_attn.fn"])
@@ -76,34 +76,34 @@ def test_quantised_folders_hold_exactly_the_quantised_numbers(
 def test_a_second_round_changes_nothing(model: Transformer, tmp_path: pathlib.Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     save_official(first, CONFIG, model.state_dict(), "fp4")
-    save_official(second, CONFIG, load_official(first, torch.float32, expand=True).state_dict(), "fp4")
-    one, two = (load_official(f, torch.float32, expand=True).state_dict() for f in (first, second))
+    save_official(second, CONFIG, load_official(first, torch.float32, dequantize=True).state_dict(), "fp4")
+    one, two = (load_official(f, torch.float32, dequantize=True).state_dict() for f in (first, second))
     assert all(torch.equal(one[name], two[name]) for name in one)
     with Shards(first) as a, Shards(second) as b:
         assert {n: a.element(n) for n in a.names} == {n: b.element(n) for n in b.names}
 
 
-@pytest.mark.parametrize("storage", ["fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["fp8", "fp4"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_packed_weights_compute_what_expanded_ones_do_and_stay_small(
-    model: Transformer, tmp_path: pathlib.Path, storage: str, dtype: torch.dtype
+    model: Transformer, tmp_path: pathlib.Path, weight_format: str, dtype: torch.dtype
 ) -> None:
-    save_official(tmp_path, CONFIG, model.state_dict(), storage)
-    packed, expanded = (load_official(tmp_path, dtype, expand=e) for e in (False, True))
+    save_official(tmp_path, CONFIG, model.state_dict(), weight_format)
+    packed, expanded = (load_official(tmp_path, dtype, dequantize=e) for e in (False, True))
     assert torch.equal(logits(packed), logits(expanded))
     experts = packed.layers[1].ffn.experts
-    assert experts.w1.dtype == (torch.int8 if storage == "fp4" else torch.float8_e4m3fn)
+    assert experts.w1.dtype == (torch.int8 if weight_format == "fp4" else torch.float8_e4m3fn)
     with Shards(tmp_path) as stored:
         for name in ("w1", "w2", "w3"):
             parts = [stored.read(f"layers.1.ffn.experts.{e}.{name}.weight") for e in range(4)]
             assert torch.equal(getattr(experts, name).view(torch.uint8), torch.stack(parts).view(torch.uint8))
 
 
-@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["bf16", "fp8", "fp4"])
 def test_tiled_experts_unpack_too(
-    storage: str, model: Transformer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    weight_format: str, model: Transformer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_official(tmp_path, CONFIG, model.state_dict(), storage)
+    save_official(tmp_path, CONFIG, model.state_dict(), weight_format)
     packed = load_official(tmp_path, torch.float32)
     expected = logits(packed)
     monkeypatch.setattr("sancai.model.moe.group_rows", tiled)
@@ -130,12 +130,12 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
         return {n: opened.read(n).contiguous().view(torch.uint8).numpy().tobytes() for n in opened.names}
 
 
-@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
-def test_converting_equals_saving(model: Transformer, tmp_path: pathlib.Path, storage: str) -> None:
+@pytest.mark.parametrize("weight_format", ["bf16", "fp8", "fp4"])
+def test_converting_equals_saving(model: Transformer, tmp_path: pathlib.Path, weight_format: str) -> None:
     wide, direct, converted = (tmp_path / n for n in ("wide", "direct", "converted"))
     save_official(wide, CONFIG, model.state_dict(), "bf16")
-    save_official(direct, CONFIG, load_official(wide, torch.float32).state_dict(), storage)
-    convert(wide, converted, storage, 50_000)
+    save_official(direct, CONFIG, load_official(wide, torch.float32).state_dict(), weight_format)
+    convert(wide, converted, weight_format, 50_000)
     assert contents(converted) == contents(direct)
     assert read_config(converted) == CONFIG
 
@@ -181,17 +181,17 @@ def test_a_multimodal_model_gives_its_text_half(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / "text" / "tokenizer.json").is_file()
 
 
-@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
-def test_a_whole_model_keeps_its_visual_half_in_any_storage(tmp_path: pathlib.Path, storage: str) -> None:
+@pytest.mark.parametrize("weight_format", ["bf16", "fp8", "fp4"])
+def test_a_whole_model_keeps_its_visual_half_in_any_storage(tmp_path: pathlib.Path, weight_format: str) -> None:
     config = small_config(
         hidden_size=64, head_dim=32, q_lora_rank=32, o_lora_rank=32, moe_intermediate_size=32, vocab_size=300
     )
     both = random_model(config, seed=5)
     tokenizer = Tokenizer.train(["a few words", "and more"], 300)
     save_model(tmp_path / "both", config, both.state_dict(), tokenizer, torch.bfloat16)
-    convert(tmp_path / "both", tmp_path / "whole", storage, 40_000, whole=True)
-    convert(tmp_path / "whole", tmp_path / "text", storage)
-    save_official(tmp_path / "direct", config, both.state_dict(), storage, 40_000, whole=True)
+    convert(tmp_path / "both", tmp_path / "whole", weight_format, 40_000, include_visual=True)
+    convert(tmp_path / "whole", tmp_path / "text", weight_format)
+    save_official(tmp_path / "direct", config, both.state_dict(), weight_format, 40_000, include_visual=True)
     again, _ = open_model(tmp_path / "whole")
     assert bool(torch.isfinite(_drawn(again)).all())
     direct = load_official(tmp_path / "direct")
@@ -200,7 +200,7 @@ def test_a_whole_model_keeps_its_visual_half_in_any_storage(tmp_path: pathlib.Pa
     for name, tensor in again.state_dict().items():
         if name.startswith("visual."):
             assert torch.equal(tensor.float(), plain[name]) and torch.equal(direct.state_dict()[name], tensor)
-    assert converted_bytes(tmp_path / "both", storage, whole=True) == _total(tmp_path / "whole")
+    assert converted_bytes(tmp_path / "both", weight_format, include_visual=True) == _total(tmp_path / "whole")
     export = {n: t for n, t in contents(tmp_path / "whole").items() if not n.startswith("visual.")}
     assert contents(tmp_path / "text") == export
 
@@ -228,16 +228,16 @@ def _total(folder: pathlib.Path) -> int:
     return json.loads((folder / INDEX).read_text())["metadata"]["total_size"]
 
 
-@pytest.mark.parametrize("storage", ["fp8", "fp4"])
+@pytest.mark.parametrize("weight_format", ["fp8", "fp4"])
 def test_packed_weights_survive_a_visual_half_and_an_export_byte_by_byte(
-    model: Transformer, tmp_path: pathlib.Path, storage: str
+    model: Transformer, tmp_path: pathlib.Path, weight_format: str
 ) -> None:
-    save_official(tmp_path / "stock", CONFIG, model.state_dict(), storage)
+    save_official(tmp_path / "stock", CONFIG, model.state_dict(), weight_format)
     packed = load_official(tmp_path / "stock")
     before = logits(packed)
     packed.attach_visual(visual_config(), seed=2)
     assert torch.equal(logits(packed), before)
-    save_official(tmp_path / "again", packed.config, packed.export_text(), storage)
+    save_official(tmp_path / "again", packed.config, packed.export_text(), weight_format)
     assert contents(tmp_path / "again") == contents(tmp_path / "stock")
     save_official(tmp_path / "wide", packed.config, packed.export_text(), "bf16")
     convert(tmp_path / "stock", tmp_path / "converted", "bf16")
@@ -251,20 +251,22 @@ def test_our_own_folders_hold_plain_numbers(model: Transformer, tmp_path: pathli
     save_model(tmp_path / "ours", dataclasses.replace(CONFIG, vocab_size=300), packed.state_dict(), tokenizer)
     stored = load_file(tmp_path / "ours" / "model.safetensors")
     assert not [n for n in stored if n.endswith(".scale")]
-    expanded = load_official(tmp_path / "stock", torch.float32, expand=True).state_dict()
+    expanded = load_official(tmp_path / "stock", torch.float32, dequantize=True).state_dict()
     name = "layers.1.ffn.experts.2.w1.weight"
     assert torch.equal(stored[name], expanded["layers.1.ffn.experts.w1"][2].to(torch.bfloat16))
 
 
-@pytest.mark.parametrize("storage", ["bf16", "fp8", "fp4"])
-def test_the_index_tells_the_bytes_of_all_tensors(model: Transformer, tmp_path: pathlib.Path, storage: str) -> None:
-    save_official(tmp_path, CONFIG, model.state_dict(), storage)
+@pytest.mark.parametrize("weight_format", ["bf16", "fp8", "fp4"])
+def test_the_index_tells_the_bytes_of_all_tensors(
+    model: Transformer, tmp_path: pathlib.Path, weight_format: str
+) -> None:
+    save_official(tmp_path, CONFIG, model.state_dict(), weight_format)
     total = json.loads((tmp_path / INDEX).read_text())["metadata"]["total_size"]
     with Shards(tmp_path) as stored:
         tensors = [stored.read(n) for n in stored.names]
-    assert total == stored_bytes(CONFIG, storage) == sum(t.numel() * t.element_size() for t in tensors)
-    if storage != "bf16":
-        assert total == sum(s.num_bytes for s in official_layout(CONFIG, storage))
+    assert total == stored_bytes(CONFIG, weight_format) == sum(t.numel() * t.element_size() for t in tensors)
+    if weight_format != "bf16":
+        assert total == sum(s.num_bytes for s in official_layout(CONFIG, weight_format))
 
 
 def test_convert_keeps_a_finished_model_and_replaces_it_when_forced(
@@ -438,10 +440,10 @@ def test_official_settings_come_back(name: str) -> None:
 
 
 def test_transformers_settings_give_the_same_architecture() -> None:
-    from stock import stock_config
+    from reference import reference_config
 
     config = small_config(visual=None, num_nextn_predict_layers=0, compress_ratios=(0, 4, 8, 4))
-    values = json.loads(stock_config(config).to_json_string())
+    values = json.loads(reference_config(config).to_json_string())
     assert parse_config(values, "config.json") == config
 
 

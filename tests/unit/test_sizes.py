@@ -3,7 +3,7 @@
 import pytest
 
 from builders import small_config
-from sancai.checkpoint.sizes import measure, row_bytes
+from sancai.checkpoint.sizes import model_sizes, row_bytes
 from sancai.cli import main
 from sancai.estimate import Calibration
 from sancai.estimate.rates import Grid, MeasuredRates
@@ -18,7 +18,7 @@ V32_BYTES_PER_TOKEN = 61 * (656 + 132)
     [("v4-flash", 284.33, 290.94, 13.27, 13.67), ("v4-pro", 1573.0, 1598.8, 48.85, 9.55)],
 )
 def test_released_models(name: str, backbone: float, whole: float, active: float, smaller: float) -> None:
-    sizes = measure(named_config(name))
+    sizes = model_sizes(named_config(name))
     assert sizes.backbone / 1e9 == pytest.approx(backbone, rel=1e-4)
     assert sizes.parameters / 1e9 == pytest.approx(whole, rel=1e-4)
     assert sizes.active / 1e9 == pytest.approx(active, rel=1e-3)
@@ -33,11 +33,11 @@ def test_a_row_is_as_published() -> None:
 
 def test_parameters_are_those_of_the_model() -> None:
     config = small_config(visual=None)
-    assert measure(config, "fp8").parameters == sum(p.numel() for p in Transformer(config).parameters())
+    assert model_sizes(config, "fp8").parameters == sum(p.numel() for p in Transformer(config).parameters())
 
 
 def test_the_window_stops_growing_and_entries_do_not() -> None:
-    sizes = measure(named_config("v4-flash"))
+    sizes = model_sizes(named_config("v4-flash"))
     short, window = sizes.cache_bytes(64), sizes.cache_bytes(128)
     assert 0 < short < window < sizes.cache_bytes(4096)
     assert sizes.cache_bytes(2**20) - sizes.cache_bytes(2**19) == pytest.approx(2**19 * sizes.cache_bytes_per_token)
@@ -94,8 +94,8 @@ def test_doctor_predicts(arguments: list[str], code: int, words: list[str], caps
 
 def test_doctor_predicts_for_this_machine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     flat = Grid((1,), (1,), ((1e9,),))
-    rates = MeasuredRates(products=flat, traffic=flat, streams=flat, scores=flat, launch=1e-5, chained=1e-6)
-    monkeypatch.setattr("sancai.estimate.calibrated", lambda _: Calibration("cpu", "float32", 1, "2.13", rates))
+    rates = MeasuredRates(products=flat, traffic=flat, streams=flat, scores=flat, launch=1e-5, sinkhorn_launch=1e-6)
+    monkeypatch.setattr("sancai.estimate.cached_calibration", lambda _: Calibration("cpu", "float32", 1, "2.13", rates))
     assert main(["doctor", *HERE, "--side", "64"]) == 0
     told = capsys.readouterr().out
     assert "fits" not in told

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from builders import CHANNELS, largest, latents, small_config
+from sancai.model.site import Residual
 from sancai.model.visual import LatentHead, PatchEmbedding, pixels_to_tokens, tokens_to_pixels
 from sancai.sequence import Block, empty_block, frames_to_tokens, pack, tokens_to_frames
 
@@ -68,11 +69,11 @@ def head() -> LatentHead:
 @torch.no_grad()
 def test_the_heads_convolution_crosses_patches_but_not_frames(head: LatentHead) -> None:
     streams = torch.randn(1, 2 * 9, CONFIG.hc_mult, CONFIG.hidden_size)
-    usual = head(streams, (3, 3))
+    usual = head(Residual(streams), (3, 3))
     assert usual.shape == (1, 18, CHANNELS) and usual.dtype == torch.float32
     changed = streams.clone()
     changed[:, 0] += 1.0
-    moved = (head(changed, (3, 3)) - usual).abs().amax(-1)[0] > 0
+    moved = (head(Residual(changed), (3, 3)) - usual).abs().amax(-1)[0] > 0
     assert bool(moved[0]) and bool(moved[1:4].any()), "the neighbours' pixels"
     assert not bool(moved[9:].any()), "the next frame"
 
@@ -81,4 +82,5 @@ def test_the_heads_convolution_crosses_patches_but_not_frames(head: LatentHead) 
 def test_without_its_convolution_the_head_is_a_projection(head: LatentHead) -> None:
     head.reset_parameters(0.02, 0)
     streams = torch.randn(1, 9, CONFIG.hc_mult, CONFIG.hidden_size)
-    assert largest(head(streams, (3, 3)) - head.proj(head.norm(head.hc_head(streams)))) <= 1e-6
+    hidden, _ = Residual(streams).collapse(head.hc_head, head.norm)
+    assert largest(head(Residual(streams), (3, 3)) - head.proj(hidden)) <= 1e-6

@@ -1,7 +1,7 @@
-"""`config.json` of DeepSeek's, transformers' and our own model folders ↔ ModelConfig.
+"""`config.json` of DeepSeek, transformers and Sancai ↔ ModelConfig.
 
-What a V4 file may say besides the architecture is either checked (a value that this model does not
-compute is refused) or listed here as of no consequence; anything else is an unknown setting.
+Every key that is not part of the architecture is either checked against the values that this model implements, or
+listed here as having no effect; any other key is an error.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ FIXED: dict[str, tuple[Any, ...]] = {
     "tie_word_embeddings": (False,), "attention_bias": (False,), "num_key_value_heads": (1,), "n_group": (None, 1),
     "topk_group": (None, 1), "first_k_dense_replace": (0,), "attention_dropout": (0, 0.0), "mlp_bias": (False,),
 }  # fmt: skip
-"""Settings that must have one of these values if they are given."""
+"""Settings that must have one of these values if present."""
 IGNORED = {
     "architectures", "model_type", "auto_map", "torch_dtype", "dtype", "transformers_version", "use_cache",
     "bos_token_id", "eos_token_id", "pad_token_id", "quantization_config", "expert_dtype", "pretraining_tp",
@@ -41,7 +41,11 @@ LAYER_TYPES = {"sliding_attention": 0, "compressed_sparse_attention": CSA_RATIO}
 
 
 def parse_config(values: Mapping[str, Any], source: object) -> ModelConfig:
-    """Return the architecture of a config.json, official, transformers' or our own."""
+    """Return the architecture of a config.json in DeepSeek's, transformers' or Sancai's format.
+
+    Raises:
+        CheckpointError: another architecture, or settings that this model does not implement; all are listed.
+    """
     kind = str(values.get("model_type", ""))
     for prefix, what in OTHERS.items():
         if kind == prefix or kind.startswith(prefix + "_"):
@@ -54,7 +58,7 @@ def parse_config(values: Mapping[str, Any], source: object) -> ModelConfig:
 
 
 def official_config(config: ModelConfig) -> dict[str, Any]:
-    """Return config.json as DeepSeek writes it for the text half."""
+    """Return the values of DeepSeek's config.json for the text half."""
     values = {k: v for k, v in config.to_dict().items() if k != "visual"}
     yarn = values.pop("rope_scaling")
     return {
@@ -66,7 +70,11 @@ def official_config(config: ModelConfig) -> dict[str, Any]:
 
 
 def _plain(values: Mapping[str, Any], source: object) -> dict[str, Any]:
-    """Return the settings under ModelConfig's keys; refuse what this model does not compute."""
+    """Return the settings under ModelConfig's keys.
+
+    Raises:
+        CheckpointError: settings that this model does not implement.
+    """
     problems = [
         f"{key} is {values[key]!r}, expected {' or '.join(map(repr, allowed))}"
         for key, allowed in FIXED.items()
@@ -85,7 +93,7 @@ def _plain(values: Mapping[str, Any], source: object) -> dict[str, Any]:
 
 
 def _from_transformers(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return transformers' per-layer lists and rope parameters as DeepSeek's keys; it has no MTP block."""
+    """Translate transformers' per-layer lists and rope parameters to DeepSeek's keys; transformers has no MTP block."""
     rest = dict(values)
     kinds, rates = rest.pop("layer_types"), rest.pop("compress_rates")
     ratios = LAYER_TYPES | {HEAVY: rates[HEAVY]}

@@ -1,4 +1,4 @@
-"""A model → DeepSeek's own files in bf16, fp8 or fp4: from memory, or from a folder one file at a time."""
+"""Conversion to DeepSeek's official files in bf16, fp8 or fp4: from memory, or from a folder one file at a time."""
 
 import contextlib
 import dataclasses
@@ -13,166 +13,170 @@ import torch
 from torch import Tensor
 
 from sancai.checkpoint.config_file import official_config
-from sancai.checkpoint.folder import fp32_names
-from sancai.checkpoint.layout import Spec, official_layout
+from sancai.checkpoint.layout import TensorSpec, fp32_names, official_layout
 from sancai.checkpoint.names import scale_name, to_official
 from sancai.checkpoint.official import CONFIG, OfficialWeights, read_config
 from sancai.checkpoint.shards import (
     SHARD_BYTES,
     SINGLE,
+    Entry,
+    ProgressCallback,
     Shards,
-    Stored,
-    Tell,
+    no_progress,
     remove_others,
-    silent,
     write_index,
     write_shards,
 )
 from sancai.errors import CapacityError
-from sancai.files import written_whole
+from sancai.files import atomic_write
 from sancai.model import ModelConfig, Transformer
 from sancai.ops.quantisation import BLOCK, GROUP, quantise_fp4, quantise_fp8, unpack
 
-Storage = Literal["bf16", "fp8", "fp4"]
+WeightFormat = Literal["bf16", "fp8", "fp4"]
 Fetch = Callable[[str], tuple[Tensor, Tensor | None]]
-BESIDE = ("tokenizer.json", "tokenizer_config.json", "generation_config.json", "words.json", "palette.json")
+COPIED_FILES = ("tokenizer.json", "tokenizer_config.json", "generation_config.json", "words.json", "palette.json")
 PLAIN = {"BF16": torch.bfloat16, "F32": torch.float32, "I64": torch.int64}
 POWERS_OF_TWO = torch.float8_e8m0fnu
 
 
 def save_official(
-    folder: pathlib.Path, config: ModelConfig, weights: Mapping[str, Tensor], storage: Storage = "fp4",
-    shard_bytes: int = SHARD_BYTES, *, whole: bool = False,
+    folder: pathlib.Path, config: ModelConfig, weights: Mapping[str, Tensor], weight_format: WeightFormat = "fp4",
+    shard_bytes: int = SHARD_BYTES, *, include_visual: bool = False,
 ) -> None:  # fmt: skip
-    """Write the text half as DeepSeek's own files; packed weights stay as they are where the storage allows it.
+    """Write the text half as official files; weights that are already in the wanted format are copied bitwise.
 
-    storage: bf16 throughout; fp8 for all matrices; or fp4 for routed experts and fp8 for the rest, as released.
-    whole: write the visual half too (in bf16), and a config.json of ours, which only Sancai opens.
+    weight_format: bf16 for everything; fp8 for all matrices; or fp4 for routed experts and fp8 for the other matrices,
+        as released.
+    include_visual: also write the visual half (in bf16), with a config.json that only Sancai reads.
     """
-    named = to_official({n: t.detach() for n, t in weights.items() if whole or not n.startswith("visual.")})
+    named = to_official({n: t.detach() for n, t in weights.items() if include_visual or not n.startswith("visual.")})
 
     def fetch(name: str) -> tuple[Tensor, Tensor | None]:
         return named[name], named.get(scale_name(name)) if name.endswith(".weight") else None
 
     with _writing(folder):
-        specs = (*_weight_specs(config, storage), *_visual_specs(config, named))
-        index = write_shards(folder, (_entry(spec, storage, fetch) for spec in specs), None, shard_bytes)
-        write_config(folder, config, storage, whole=whole)
+        specs = (*_weight_specs(config, weight_format), *_visual_specs(config, named))
+        index = write_shards(folder, (_entry(spec, weight_format, fetch) for spec in specs), None, shard_bytes)
+        write_config(folder, config, weight_format, include_visual=include_visual)
         write_index(folder, index)
         remove_others(folder, index)
 
 
 def convert(
-    source: pathlib.Path, target: pathlib.Path, storage: Storage, shard_bytes: int = SHARD_BYTES, tell: Tell = silent,
-    *, whole: bool = False,
+    source: pathlib.Path, target: pathlib.Path, weight_format: WeightFormat, shard_bytes: int = SHARD_BYTES,
+    on_progress: ProgressCallback = no_progress, *, include_visual: bool = False,
 ) -> None:  # fmt: skip
-    """Write the text half of a folder anew in another storage, one file at a time in memory; with `whole` both halves.
+    """Convert the text half of a folder to another format, with one file at a time in memory.
 
-    What is stored in the wanted form already is copied as it is.  An interrupted conversion goes on where it stopped;
-    the index is written last, and a folder without it is not taken for whole.
+    Tensors that are already in the wanted format are copied bitwise.  An interrupted conversion resumes where it
+    stopped; the index is written last, and a folder without it does not count as a model.
+
+    include_visual: convert the visual half too.
     """
     config = read_config(source)
-    kept = config if whole else dataclasses.replace(config, visual=None)
+    kept = config if include_visual else dataclasses.replace(config, visual=None)
     with torch.device("meta"):
         wanted = Transformer(config, seed=None).state_dict()
     with Shards(source) as shards, _writing(target):
         weights = OfficialWeights(shards, wanted)
         target.mkdir(parents=True, exist_ok=True)
         (target / SINGLE).unlink(missing_ok=True)
-        specs = (*_weight_specs(kept, storage), *(_visual_specs(kept, wanted) if whole else ()))
-        entries = (_entry(spec, storage, weights.fetch) for spec in specs)
-        origin = f"{shards.fingerprint} {storage}{' whole' if whole else ''}"
-        index = write_shards(target, entries, origin, shard_bytes, tell)
-        for name in (n for n in BESIDE if (source / n).is_file()):
-            with written_whole(target / name) as partial:
+        specs = (*_weight_specs(kept, weight_format), *(_visual_specs(kept, wanted) if include_visual else ()))
+        entries = (_entry(spec, weight_format, weights.fetch) for spec in specs)
+        origin = f"{shards.fingerprint} {weight_format}{' whole' if include_visual else ''}"
+        index = write_shards(target, entries, origin, shard_bytes, on_progress)
+        for name in (n for n in COPIED_FILES if (source / n).is_file()):
+            with atomic_write(target / name) as partial:
                 shutil.copyfile(source / name, partial)
-        write_config(target, kept, storage, whole=whole)
+        write_config(target, kept, weight_format, include_visual=include_visual)
         write_index(target, index)
         remove_others(target, index)
 
 
-def converted_bytes(source: pathlib.Path, storage: Storage, *, whole: bool = False) -> int:
-    """Return how large the converted weights will be."""
+def converted_bytes(source: pathlib.Path, weight_format: WeightFormat, *, include_visual: bool = False) -> int:
+    """Return the size of the converted weights in bytes."""
     config = read_config(source)
-    text = stored_bytes(dataclasses.replace(config, visual=None), storage)
-    if not whole or config.visual is None:
+    text = stored_bytes(dataclasses.replace(config, visual=None), weight_format)
+    if not include_visual or config.visual is None:
         return text
     with torch.device("meta"):
         named = Transformer(config, seed=None).state_dict()
     return text + sum(spec.num_bytes for spec in _visual_specs(config, named))
 
 
-def stored_bytes(config: ModelConfig, storage: Storage) -> int:
-    """Return how large a model's files are in a storage, without their headers."""
-    return sum(_num_bytes(spec, storage) for spec in _weight_specs(config, storage))
+def stored_bytes(config: ModelConfig, weight_format: WeightFormat) -> int:
+    """Return the size in bytes of a model's files in a format, without their headers."""
+    return sum(_num_bytes(spec, weight_format) for spec in _weight_specs(config, weight_format))
 
 
-def write_config(folder: pathlib.Path, config: ModelConfig, storage: Storage, *, whole: bool = False) -> None:
-    """Write config.json as DeepSeek does, or for a whole model as we do."""
-    values = config.to_dict() if whole else official_config(config)
-    if storage != "bf16" and not whole:
+def write_config(
+    folder: pathlib.Path, config: ModelConfig, weight_format: WeightFormat, *, include_visual: bool = False
+) -> None:
+    """Write config.json: DeepSeek's, or with the visual half Sancai's."""
+    values = config.to_dict() if include_visual else official_config(config)
+    if weight_format != "bf16" and not include_visual:
         values["quantization_config"] = {
             "quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [BLOCK, BLOCK], "scale_fmt": "ue8m0",
             "activation_scheme": "dynamic",
         }  # fmt: skip
-        values["expert_dtype"] = storage
-    with written_whole(folder / CONFIG) as partial:
+        values["expert_dtype"] = weight_format
+    with atomic_write(folder / CONFIG) as partial:
         partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager
 def _writing(folder: pathlib.Path) -> Iterator[None]:
-    """Turn what the disk refuses into a clear error."""
+    """Turn the errors of the disk into one that says what to do."""
     try:
         yield
     except OSError as error:
         raise CapacityError(
             f"cannot write into {folder} ({error.strerror or error}); is the disk full or the folder read-only? "
-            "Without an index nothing takes the folder for whole"
+            "Without an index the folder does not count as a model"
         ) from error
 
 
-def _weight_specs(config: ModelConfig, storage: Storage) -> Iterator[Spec]:
-    """Yield the layout without the scales, which come with their weights."""
-    layout = official_layout(config, "fp4" if storage == "fp4" else "fp8")
+def _weight_specs(config: ModelConfig, weight_format: WeightFormat) -> Iterator[TensorSpec]:
+    """Yield the layout without the scales, which are written with their weights."""
+    layout = official_layout(config, "fp4" if weight_format == "fp4" else "fp8")
     return (spec for spec in layout if spec.element != "F8_E8M0")
 
 
-def _visual_specs(config: ModelConfig, named: Mapping[str, Tensor]) -> Iterator[Spec]:
-    """Yield the layout of the visual half: bf16, small tensors fp32."""
+def _visual_specs(config: ModelConfig, named: Mapping[str, Tensor]) -> Iterator[TensorSpec]:
+    """Yield the layout of the visual half: bf16, with small tensors in fp32."""
     fp32 = fp32_names(config)
     for name, tensor in named.items():
         if name.startswith("visual."):
-            yield Spec(name, "F32" if name in fp32 else "BF16", tuple(tensor.shape))
+            yield TensorSpec(name, "F32" if name in fp32 else "BF16", tuple(tensor.shape))
 
 
-def _entry(spec: Spec, storage: Storage, fetch: Fetch) -> Stored:
-    """Return what one weight becomes: plain numbers, or packed numbers and their scales."""
-    if spec.element in PLAIN or storage == "bf16":
-        return Stored((spec.name,), _num_bytes(spec, storage), lambda: [_plain(spec, *fetch(spec.name))])
+def _entry(spec: TensorSpec, weight_format: WeightFormat, fetch: Fetch) -> Entry:
+    """Return the entry of one weight: its values, and its scales if it is quantised."""
+    if spec.element in PLAIN or weight_format == "bf16":
+        return Entry((spec.name,), _num_bytes(spec, weight_format), lambda: [_plain(spec, *fetch(spec.name))])
     names = spec.name, scale_name(spec.name)
-    return Stored(names, _num_bytes(spec, storage), lambda: _packed(spec, *fetch(spec.name)))
+    return Entry(names, _num_bytes(spec, weight_format), lambda: _packed(spec, *fetch(spec.name)))
 
 
-def _plain(spec: Spec, numbers: Tensor, scale: Tensor | None) -> Tensor:
-    return unpack(numbers, scale, PLAIN.get(spec.element, torch.bfloat16))
+def _plain(spec: TensorSpec, values: Tensor, scale: Tensor | None) -> Tensor:
+    return unpack(values, scale, PLAIN.get(spec.element, torch.bfloat16))
 
 
-def _packed(spec: Spec, numbers: Tensor, scale: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return numbers and scales in the layout's form; what has it already stays bit by bit."""
+def _packed(spec: TensorSpec, values: Tensor, scale: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return values and scales in the wanted format; a weight that has it already is returned unchanged."""
     wanted = torch.int8 if spec.element == "I8" else torch.float8_e4m3fn
-    if scale is not None and numbers.dtype == wanted and scale.dtype == POWERS_OF_TWO:
-        return numbers, scale
+    if scale is not None and values.dtype == wanted and scale.dtype == POWERS_OF_TWO:
+        return values, scale
     quantise = quantise_fp4 if spec.element == "I8" else quantise_fp8
-    return quantise(unpack(numbers, scale, torch.float32))
+    return quantise(unpack(values, scale, torch.float32))
 
 
-def _num_bytes(spec: Spec, storage: Storage) -> int:
-    """Return the bytes that one weight takes, scales included."""
+def _num_bytes(spec: TensorSpec, weight_format: WeightFormat) -> int:
+    """Return the bytes of one weight and its scales."""
     if spec.element in PLAIN:
         return spec.num_bytes
     rows, columns = spec.shape
-    if storage == "bf16":
+    if weight_format == "bf16":
         return prod(spec.shape) * 2
     scales = rows * (columns * 2 // GROUP) if spec.element == "I8" else -(-rows // BLOCK) * -(-columns // BLOCK)
     return spec.num_bytes + scales

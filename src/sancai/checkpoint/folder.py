@@ -1,6 +1,6 @@
-"""Model folders: `config.json`, `model.safetensors`, `tokenizer.json` (and, for people, a card).
+"""Sancai's model folders: `config.json`, `model.safetensors`, `tokenizer.json` and a model card.
 
-Weights load strictly: every missing, unexpected or misshapen tensor is named in one error.
+Weights load strictly: one error lists every missing, unexpected or misshapen tensor.
 """
 
 import json
@@ -12,64 +12,48 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from sancai.checkpoint.layout import fp32_names
 from sancai.checkpoint.names import from_official, scale_name, to_official
+from sancai.checkpoint.official import CONFIG, mismatch_error, read_config
 from sancai.errors import CheckpointError
-from sancai.files import written_whole
-from sancai.model import ModelConfig, Transformer, fp32_tensors
+from sancai.files import atomic_write
+from sancai.model import ModelConfig, Transformer
 from sancai.ops.quantisation import unpack
 from sancai.tokenizer import Tokenizer
 
-CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
 
 
 def save_model(
     folder: pathlib.Path, config: ModelConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer,
     dtype: torch.dtype = torch.bfloat16,
 ) -> None:  # fmt: skip
-    """Write a model folder; a reader never sees a half-written weight file."""
+    """Write a model folder; the weight file is written atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
     tokenizer.save(folder / TOKENIZER)
     fp32 = fp32_names(config)
-    stored = {n: _stored(t, torch.float32 if n in fp32 else dtype) for n, t in _unpacked(to_official(weights)).items()}
-    with written_whole(folder / WEIGHTS) as partial:
+    official = _dequantised(to_official(weights))
+    stored = {n: _stored(t, torch.float32 if n in fp32 else dtype) for n, t in official.items()}
+    with atomic_write(folder / WEIGHTS) as partial:
         save_file(stored, partial, metadata={"format": "pt"})
         partial.chmod(0o644)
 
 
-def _unpacked(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights without packed ones: our folders hold plain numbers."""
+def _dequantised(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights with quantised ones dequantised."""
     scales = {n: scale_name(n) for n in named if n.endswith(".weight") and scale_name(n) in named}
     rest = {n: t for n, t in named.items() if n not in scales.values()}
     return {n: unpack(t, named[scales[n]], torch.float32) if n in scales else t for n, t in rest.items()}
-
-
-def fp32_names(config: ModelConfig) -> set[str]:
-    """Return the official names of the small tensors that stay fp32, as in DeepSeek's own files."""
-    with torch.device("meta"):
-        model = Transformer(config, seed=None)
-    state = model.state_dict()
-    return set(to_official({name: state[name] for name in fp32_tensors(model)}))
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous().clone()
 
 
-def load_config(folder: pathlib.Path) -> ModelConfig:
-    """Read the architecture of a model folder."""
-    path = folder / CONFIG
-    if not path.is_file():
-        raise CheckpointError(f"no model in {folder}: {CONFIG} is missing; name a folder with {CONFIG} and {WEIGHTS}")
-    try:
-        return ModelConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError) as error:
-        raise CheckpointError(f"{path} does not describe a model ({error}); fetch it again") from error
-
-
 def load_model(folder: pathlib.Path) -> tuple[Transformer, Tokenizer]:
-    """Read one of our model folders into a Transformer with fp32 weights and its tokenizer."""
-    config = load_config(folder)
+    """Load a Sancai folder: a Transformer with fp32 weights, and its tokenizer."""
+    config = read_config(folder)
     tokenizer = load_tokenizer(folder, config)
     model = Transformer(config, seed=None)
     load_weights(model, read_weights(folder / WEIGHTS), folder / WEIGHTS)
@@ -77,7 +61,11 @@ def load_model(folder: pathlib.Path) -> tuple[Transformer, Tokenizer]:
 
 
 def load_tokenizer(folder: pathlib.Path, config: ModelConfig) -> Tokenizer:
-    """Read the tokenizer of a folder; it may not know more tokens than the model."""
+    """Load the tokenizer of a folder.
+
+    Raises:
+        CheckpointError: it has more tokens than the model.
+    """
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     if tokenizer.vocab_size > config.vocab_size:
         raise CheckpointError(
@@ -88,7 +76,7 @@ def load_tokenizer(folder: pathlib.Path, config: ModelConfig) -> Tokenizer:
 
 
 def read_weights(path: pathlib.Path) -> dict[str, Tensor]:
-    """Read a safetensors file under our names."""
+    """Read a safetensors file; return its tensors under our names."""
     if not path.is_file():
         raise CheckpointError(f"no weights at {path}; a model folder holds {CONFIG}, {WEIGHTS} and {TOKENIZER}")
     try:
@@ -98,7 +86,11 @@ def read_weights(path: pathlib.Path) -> dict[str, Tensor]:
 
 
 def load_weights(model: Transformer, weights: Mapping[str, Tensor], source: object) -> None:
-    """Fill a model in place; all that does not fit is listed in one error."""
+    """Copy weights into a model, in place.
+
+    Raises:
+        CheckpointError: tensors that do not fit; all of them are listed.
+    """
     own = model.state_dict()
     problems = [f"missing {n}" for n in own if n not in weights]
     problems += [f"unexpected {n}" for n in weights if n not in own]
@@ -108,10 +100,5 @@ def load_weights(model: Transformer, weights: Mapping[str, Tensor], source: obje
         elif name in own and tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             problems.append(f"{name} holds numbers that are not finite")
     if problems:
-        shown = "\n  ".join(problems[:20])
-        more = f"\n  … and {len(problems) - 20} more" if len(problems) > 20 else ""
-        raise CheckpointError(
-            f"the weights in {source} do not fit the model:\n  {shown}{more}\n"
-            "fetch them again, or take the matching config.json"
-        )
+        raise mismatch_error(source, problems)
     model.load_state_dict({n: t.to(own[n].dtype) for n, t in weights.items()})

@@ -1,7 +1,7 @@
-"""Our parameter names and DeepSeek's official ones, both ways.
+"""Mapping between our parameter names and DeepSeek's official ones.
 
-Official files hold one tensor an expert and flat hyper-connection names; we stack the experts of a
-layer and group hyper-connections as modules.  The visual half keeps our own names under `visual.`.
+Official files have one tensor per expert and flat names for hyper-connections; we stack the experts of a layer, and
+hyper-connections are modules.  The visual half keeps our names, under `visual.`.
 """
 
 import re
@@ -52,11 +52,11 @@ _TRANSFORMERS = [
         (r"\.weight_scale_inv$", ".scale"),
     )
 ]
-"""What transformers calls differently, in memory and in the files that its `save_pretrained` writes."""
+"""Names that differ in transformers, in memory and in the files that `save_pretrained` writes."""
 
 
 def official_name(name: str) -> str:
-    """Return the official name of a tensor in a file that DeepSeek or transformers wrote.
+    """Return the official name of a tensor in a file written by DeepSeek or transformers.
 
     >>> official_name("model.layers.3.self_attn.q_a_proj.weight")
     'layers.3.attn.wq_a.weight'
@@ -67,12 +67,12 @@ def official_name(name: str) -> str:
 
 
 def scale_name(name: str) -> str:
-    """Return the name of the scales of a packed weight: `X.scale` of `X.weight`."""
+    """Return the name of the scales of a quantised weight: `X.scale` for `X.weight`."""
     return name.removesuffix("weight") + "scale"
 
 
 def to_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights under official names, experts apart.
+    """Return the weights under official names, with experts unstacked.
 
     >>> sorted(to_official({"layers.0.hc_attn.fn": torch.zeros(1)}))
     ['layers.0.hc_attn_fn']
@@ -90,7 +90,7 @@ def to_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def from_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights under our names, experts stacked."""
+    """Return the weights under our names, with experts stacked."""
     out: dict[str, Tensor] = {}
     stacks: dict[str, dict[int, Tensor]] = {}
     for name, tensor in weights.items():
@@ -105,7 +105,11 @@ def from_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _stack(name: str, parts: Mapping[int, Tensor]) -> Tensor:
-    """Return a layer's experts as one tensor; name the one that does not fit."""
+    """Stack the experts of a layer.
+
+    Raises:
+        CheckpointError: an expert is missing or has another shape than most.
+    """
     shapes = {number: tuple(part.shape) for number, part in parts.items()}
     usual = max(set(shapes.values()), key=list(shapes.values()).count)
     odd = [f"{name} expert {n} has shape {list(s)}, expected {list(usual)}" for n, s in shapes.items() if s != usual]

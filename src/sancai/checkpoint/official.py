@@ -1,12 +1,11 @@
-"""DeepSeek's own folders: sharded safetensors with fp8 or fp4 matrices, or plain bf16.
+"""DeepSeek's official folders: sharded safetensors in bf16, or with matrices in fp8 or packed fp4.
 
-A matrix `X.weight` is fp8 or packed fp4
-if its element type says so, and then needs `X.scale`.
+The element type of `X.weight` says whether it is quantised; if so, `X.scale` holds its scales.
 """
 
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -20,36 +19,47 @@ from sancai.ops.quantisation import BLOCK, GROUP, scale_values
 
 CONFIG = "config.json"
 PACKED = {"F8_E4M3": "fp8", "I8": "fp4", "U8": "fp4"}
-FLOATS, WHOLE = ("BF16", "F16", "F32"), ("I64", "I32")
+FLOATS, INTEGERS = ("BF16", "F16", "F32"), ("I64", "I32")
 SCALES = ("F8_E8M0", "U8", "F32", "BF16")
-EXPERTS, TABLE = ".experts.w", ".tid2eid"
-MOST_SHOWN = 20
+STACKED_EXPERTS, HASH_ROUTING = ".experts.w", ".tid2eid"
+MAX_SHOWN = 20
 FP8_NAN = 127
 
 
 class OfficialWeights:
-    """The weights of a folder under our names; everything that does not fit is found before anything is read."""
+    """The weights of a folder under our names; validated against the model before anything is read.
+
+    parts: our parameter name → (official name, meta tensor) of each of its parts.
+    """
 
     def __init__(self, shards: Shards, wanted: Mapping[str, Tensor]) -> None:
-        """Compare the folder with the model's tensors `wanted` (meta tensors will do)."""
+        """Validate the folder against the model's tensors `wanted`, which may be on the meta device.
+
+        Raises:
+            CheckpointError: tensors that do not fit; all of them are listed.
+        """
         self.shards = shards
         self.parts = {name: list(to_official({name: tensor}).items()) for name, tensor in wanted.items()}
-        self._forms: dict[str, str] = {}
+        self._formats: dict[str, str] = {}
         self._check()
 
-    def form(self, name: str) -> str:
-        """Return how an official tensor is stored: `fp8`, `fp4` or `plain`."""
-        return self._forms[name]
+    def format_of(self, name: str) -> str:
+        """Return the stored format of an official tensor: `fp8`, `fp4` or `plain`."""
+        return self._formats[name]
 
     def fetch(self, name: str) -> tuple[Tensor, Tensor | None]:
-        """Return an official tensor as it is stored, and its scales if it is packed; refuse what is not finite."""
-        tensor, form = self.shards.read(name), self._forms[name]
-        if form == "plain":
+        """Read an official tensor as it is stored, and its scales if it is quantised.
+
+        Raises:
+            CheckpointError: values that are not finite, or expert numbers out of range.
+        """
+        tensor, stored = self.shards.read(name), self._formats[name]
+        if stored == "plain":
             return self._plain(name, tensor), None
         scale = self.shards.read(scale_name(name))
         scale = scale.view(torch.float8_e8m0fnu) if scale.dtype == torch.uint8 else scale
         self._refuse(scale_name(name), not bool(torch.isfinite(scale_values(scale)).all()))
-        if form == "fp4":
+        if stored == "fp4":
             return tensor.view(torch.int8), scale
         self._refuse(name, bool((tensor.view(torch.uint8) & FP8_NAN == FP8_NAN).any()))
         return tensor, scale
@@ -58,7 +68,9 @@ class OfficialWeights:
         if tensor.is_floating_point():
             self._refuse(name, not bool(torch.isfinite(tensor).all()))
             return tensor
-        experts = self.shards.shape(name.removesuffix(TABLE) + ".weight")[0] if name.endswith(TABLE) else None
+        experts = (
+            self.shards.shape(name.removesuffix(HASH_ROUTING) + ".weight")[0] if name.endswith(HASH_ROUTING) else None
+        )
         if experts is not None and not bool(((tensor >= 0) & (tensor < experts)).all()):
             raise CheckpointError(
                 f"{name} in {self.shards.folder} names experts outside 0 to {experts - 1}; fetch it again"
@@ -71,46 +83,42 @@ class OfficialWeights:
 
     @staticmethod
     def is_stacked(name: str) -> bool:
-        """Return whether one of our tensors holds a layer's experts."""
-        return EXPERTS in name and not name.startswith("visual.")
+        """Return whether one of our parameters stacks the experts of a layer."""
+        return STACKED_EXPERTS in name and not name.startswith("visual.")
 
     def _check(self) -> None:
-        """List every tensor that is missing, unexpected, of another shape or of another element type."""
+        """Find every tensor that is missing, unexpected, or has another shape or element type."""
         there, used, problems = self.shards.names, set(), []
         for name, tensor in (pair for parts in self.parts.values() for pair in parts):
             used.add(name)
             if name not in there:
                 problems.append(f"missing {name}")
                 continue
-            form = PACKED.get(self.shards.element(name), "plain") if tensor.dim() == 2 else "plain"
-            self._forms[name] = form
-            used |= {scale_name(name)} if form != "plain" else set()
-            problems += self._misfits(name, tensor, form)
+            stored = PACKED.get(self.shards.element(name), "plain") if tensor.dim() == 2 else "plain"
+            self._formats[name] = stored
+            used |= {scale_name(name)} if stored != "plain" else set()
+            problems += self._mismatches(name, tensor, stored)
         problems += [f"unexpected {name}" for name in sorted(there - used)]
         if problems:
-            more = f"\n  … and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""
-            raise CheckpointError(
-                f"the weights in {self.shards.folder} do not fit the model:\n  "
-                + "\n  ".join(problems[:MOST_SHOWN]) + more + "\nfetch them again, or take the matching config.json"
-            )  # fmt: skip
+            raise mismatch_error(self.shards.folder, problems)
 
-    def _misfits(self, name: str, tensor: Tensor, form: str) -> list[str]:
-        """Return what is wrong with one tensor of the folder."""
+    def _mismatches(self, name: str, tensor: Tensor, stored: str) -> list[str]:
+        """Return the problems with one tensor of the folder."""
         rows, columns = tensor.shape if tensor.dim() == 2 else (0, 0)
-        shape = (rows, columns // 2) if form == "fp4" else tuple(tensor.shape)
+        shape = (rows, columns // 2) if stored == "fp4" else tuple(tensor.shape)
         found = []
         if self.shards.shape(name) != shape:
             found.append(f"{name} has shape {list(self.shards.shape(name))}, expected {list(shape)}")
         element = self.shards.element(name)
-        allowed = FLOATS if tensor.is_floating_point() else WHOLE
-        if form == "plain" and element not in allowed:
+        allowed = FLOATS if tensor.is_floating_point() else INTEGERS
+        if stored == "plain" and element not in allowed:
             found.append(f"{name} holds {element}, expected {' or '.join(allowed)}")
-        if form != "plain":
-            scales = (rows, columns // GROUP) if form == "fp4" else (-(-rows // BLOCK), -(-columns // BLOCK))
-            found += self._scale_misfits(scale_name(name), scales)
+        if stored != "plain":
+            scales = (rows, columns // GROUP) if stored == "fp4" else (-(-rows // BLOCK), -(-columns // BLOCK))
+            found += self._scale_mismatches(scale_name(name), scales)
         return found
 
-    def _scale_misfits(self, name: str, shape: tuple[int, int]) -> list[str]:
+    def _scale_mismatches(self, name: str, shape: tuple[int, int]) -> list[str]:
         if name not in self.shards.names:
             return [f"missing {name}"]
         if self.shards.shape(name) != shape:
@@ -119,24 +127,38 @@ class OfficialWeights:
         return [] if element in SCALES else [f"{name} holds {element}, expected {' or '.join(SCALES)}"]
 
 
+def mismatch_error(source: object, problems: Sequence[str]) -> CheckpointError:
+    """Return the error about tensors that do not fit a model; it lists the first of them."""
+    more = f"\n  … and {len(problems) - MAX_SHOWN} more" if len(problems) > MAX_SHOWN else ""
+    shown = "\n  ".join(problems[:MAX_SHOWN])
+    return CheckpointError(
+        f"the weights in {source} do not fit the model:\n  {shown}{more}\n"
+        "fetch them again, or use the matching config.json"
+    )
+
+
 def is_official(folder: pathlib.Path) -> bool:
-    """Return whether a folder is DeepSeek's or transformers': their config.json names a kind of model."""
+    """Return whether a folder is in DeepSeek's or transformers' format: its config.json has a `model_type`."""
     try:
         return "model_type" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
         return False
 
 
-def keeps_form(folder: pathlib.Path) -> bool:
-    """Return whether a folder's weights stay as they are stored: all but ours of one file, which become fp32."""
+def keeps_stored_dtype(folder: pathlib.Path) -> bool:
+    """Return whether weights keep their stored dtype; single-file Sancai folders are loaded as fp32."""
     return is_official(folder) or (folder / INDEX).is_file()
 
 
 def read_config(folder: pathlib.Path) -> ModelConfig:
-    """Return the architecture of a folder, whoever wrote its config.json."""
+    """Read the architecture of a folder in Sancai's, DeepSeek's or transformers' format.
+
+    Raises:
+        CheckpointError: no config.json, or one that does not describe a DeepSeek-V4 model.
+    """
     path = folder / CONFIG
     if not path.is_file():
-        raise CheckpointError(f"no model in {folder}: {CONFIG} is missing; name a folder with {CONFIG} and weights")
+        raise CheckpointError(f"no model in {folder}: {CONFIG} is missing; expected a folder with {CONFIG} and weights")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):

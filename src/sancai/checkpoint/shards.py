@@ -1,4 +1,4 @@
-"""Safetensors files of one folder as one set of tensors, read one at a time, written as a whole or not at all."""
+"""Sharded safetensors: the files of a folder as one set of tensors; files and index are written atomically."""
 
 import contextlib
 import hashlib
@@ -15,20 +15,21 @@ from torch import Tensor
 
 from sancai.checkpoint.names import official_name
 from sancai.errors import CapacityError, CheckpointError
-from sancai.files import written_whole
+from sancai.files import atomic_write
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 SHARD_BYTES = 4 * 2**30
-Tell = Callable[[int], None]
+ProgressCallback = Callable[[int], None]
+"""Called with the number of bytes done so far."""
 
 
-def silent(done: int) -> None:
-    """Tell nothing."""
+def no_progress(done: int) -> None:
+    """Ignore the progress."""
 
 
 class Shards:
-    """The tensors of a folder under official names: names at once, contents on demand."""
+    """The tensors of a folder under official names; contents are read on demand."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
@@ -55,28 +56,28 @@ class Shards:
 
     @property
     def fingerprint(self) -> str:
-        """Tells this folder's contents from another's, by its files' names, sizes and times."""
+        """A digest of the names, sizes and modification times of the folder's files."""
         facts = [(f, (self.folder / f).stat()) for f in sorted(set(self.files.values()))]
         text = repr([(str(self.folder.resolve()), f, s.st_size, s.st_mtime_ns) for f, s in facts])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return a tensor's shape without reading it."""
-        with self._lock, self._named(name):
+        with self._lock, self._reading(name):
             return tuple(self._file(name).get_slice(self.stored_names[name]).get_shape())
 
     def element(self, name: str) -> str:
         """Return a tensor's element type without reading it: `BF16`, `F8_E4M3`, …"""
-        with self._lock, self._named(name):
+        with self._lock, self._reading(name):
             return str(self._file(name).get_slice(self.stored_names[name]).get_dtype())
 
     def read(self, name: str) -> Tensor:
-        """Return a tensor; its numbers come from the disk when they are first looked at.  Threads may share this."""
-        with self._lock, self._named(name):
+        """Return a tensor, memory-mapped: its values are read at first use.  Thread-safe."""
+        with self._lock, self._reading(name):
             return self._file(name).get_tensor(self.stored_names[name])
 
     def _file(self, name: str) -> Any:
-        """Return the open file of a tensor; only one is open, because its pages count as memory."""
+        """Return the open file of a tensor; only one file is open at a time, because its pages count as memory."""
         file = self.files[name]
         if file != self._open:
             self._stack.close()
@@ -87,8 +88,8 @@ class Shards:
         return self._handle
 
     @contextlib.contextmanager
-    def _named(self, name: str) -> Iterator[None]:
-        """Turn a damaged file into an error that names it."""
+    def _reading(self, name: str) -> Iterator[None]:
+        """Turn the errors of a damaged file into one that names it."""
         try:
             yield
         except (SafetensorError, OSError, RuntimeError) as error:
@@ -104,7 +105,7 @@ def _files(folder: pathlib.Path) -> dict[str, str]:
             files = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
             odd = [f for f in set(files.values()) if not isinstance(f, str) or pathlib.PurePath(f).name != f]
             if odd:
-                raise ValueError(f"{odd[0]!r} is not the name of a file beside it")
+                raise ValueError(f"{odd[0]!r} is not the name of a file in the same folder")
         except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{index} is not an index of tensors ({error}); fetch it again") from error
         missing = sorted({f for f in files.values() if not (folder / f).is_file()})
@@ -112,7 +113,7 @@ def _files(folder: pathlib.Path) -> dict[str, str]:
             raise CheckpointError(f"{index} names files that are not there: {', '.join(missing)}; fetch them")
         return files
     if not (folder / SINGLE).is_file():
-        raise CheckpointError(f"no weights in {folder}: neither {INDEX} nor {SINGLE} is there; name a model folder")
+        raise CheckpointError(f"no weights in {folder}: neither {INDEX} nor {SINGLE} is there; expected a model folder")
     try:
         with safe_open(folder / SINGLE, framework="pt", device="cpu") as handle:
             return dict.fromkeys(handle.keys(), SINGLE)
@@ -123,8 +124,8 @@ def _files(folder: pathlib.Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Stored:
-    """One entry to be written: its tensors by name, read when its file's turn comes, and their size in bytes."""
+class Entry:
+    """Tensors to be written together: their names, their size in bytes, and a function that reads them when needed."""
 
     names: tuple[str, ...]
     num_bytes: int
@@ -133,25 +134,25 @@ class Stored:
 
 @dataclass(frozen=True)
 class Index:
-    """Which file holds each tensor, and the bytes of all."""
+    """The file of each tensor, and the total size in bytes."""
 
     weight_map: dict[str, str]
     total_size: int
 
 
 def write_shards(
-    folder: pathlib.Path, entries: Iterable[Stored], origin: str | None, shard_bytes: int = SHARD_BYTES,
-    tell: Tell = silent,
+    folder: pathlib.Path, entries: Iterable[Entry], origin: str | None, shard_bytes: int = SHARD_BYTES,
+    on_progress: ProgressCallback = no_progress,
 ) -> Index:  # fmt: skip
-    """Write entries into files of about `shard_bytes`; an older index is taken away first.
+    """Write entries into files of about `shard_bytes`; deletes an older index first.
 
     Args:
-        origin: says where the numbers come from; a file that an interrupted run of the same origin finished stays.
-            None writes everything anew.
-        tell: called with the bytes done after each file.
+        origin: identifies the source of the values; files that an interrupted run with the same origin has finished
+            are kept.  None writes every file.
+        on_progress: called with the bytes done after each file.
 
     Returns:
-        What `write_index` writes once everything else is in place.
+        The index, which `write_index` writes after everything else.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INDEX).unlink(missing_ok=True)
@@ -165,27 +166,27 @@ def write_shards(
             _write(folder / name, tensors, origin)
         weight_map |= dict.fromkeys(names, name)
         total += sum(entry.num_bytes for entry in group)
-        tell(total)
+        on_progress(total)
     return Index(weight_map, total)
 
 
 def write_index(folder: pathlib.Path, index: Index) -> None:
-    """Write the index: from now on the folder is whole."""
+    """Write the index, which marks the folder as complete."""
     text = json.dumps({"metadata": {"total_size": index.total_size}, "weight_map": index.weight_map}, indent=1)
-    with written_whole(folder / INDEX) as partial:
+    with atomic_write(folder / INDEX) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
 
 
 def remove_others(folder: pathlib.Path, index: Index) -> None:
-    """Take away the files of an older model that had more of them: no index names them any more."""
+    """Delete the shards of an earlier model that the index does not name."""
     for path in folder.glob("model-[0-9][0-9][0-9][0-9][0-9]*.safetensors"):
         if path.name not in index.weight_map.values():
             path.unlink()
 
 
-def _grouped(entries: Iterable[Stored], most: int) -> Iterator[list[Stored]]:
-    """Yield entries in groups of at most `most` bytes, at least one a group."""
-    group: list[Stored] = []
+def _grouped(entries: Iterable[Entry], most: int) -> Iterator[list[Entry]]:
+    """Yield entries in groups of at most `most` bytes, with at least one entry each."""
+    group: list[Entry] = []
     size = 0
     for entry in entries:
         if group and size + entry.num_bytes > most:
@@ -198,7 +199,7 @@ def _grouped(entries: Iterable[Stored], most: int) -> Iterator[list[Stored]]:
 
 
 def _is_finished(path: pathlib.Path, names: Sequence[str], origin: str | None) -> bool:
-    """Return whether an earlier run of the same origin finished this file."""
+    """Return whether an earlier run with the same origin has finished this file."""
     if origin is None or not path.is_file():
         return False
     try:
@@ -209,13 +210,13 @@ def _is_finished(path: pathlib.Path, names: Sequence[str], origin: str | None) -
 
 
 def _write(path: pathlib.Path, tensors: dict[str, Tensor], origin: str | None) -> None:
-    """Write one file beside its place, then put it there."""
-    whole = {n: t.contiguous() for n, t in tensors.items()}
+    """Write one file atomically."""
+    contiguous = {n: t.contiguous() for n, t in tensors.items()}
     try:
-        with written_whole(path) as partial:
-            save_file(whole, partial, metadata={"format": "pt"} | ({"origin": origin} if origin else {}))
+        with atomic_write(path) as partial:
+            save_file(contiguous, partial, metadata={"format": "pt"} | ({"origin": origin} if origin else {}))
             partial.chmod(0o644)
     except (OSError, SafetensorError) as error:
         raise CapacityError(
-            f"cannot write {path} ({error}); is the disk full? Without an index nothing takes the folder for whole"
+            f"cannot write {path} ({error}); is the disk full? Without an index the folder does not count as a model"
         ) from error

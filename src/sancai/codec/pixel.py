@@ -38,12 +38,12 @@ class PixelCodec:
         unit[..., :3] *= unit[..., 3:]
         return self._to_patches(unit * 2 - 1)
 
-    def decode(self, latents: np.ndarray, crisp: bool = True) -> np.ndarray:
-        """Return pictures; `crisp` hardens the edges of the alpha channel."""
+    def decode(self, latents: np.ndarray, harden_alpha: bool = True) -> np.ndarray:
+        """Return pictures; `harden_alpha` hardens the edges of the alpha channel."""
         unit = np.clip((self._to_pictures(latents) + 1) / 2, 0, 1)
         alpha = unit[..., 3:]
         color = np.clip(unit[..., :3] / np.maximum(alpha, 1e-3), 0, 1)
-        if crisp:
+        if harden_alpha:
             alpha = np.where(alpha < CLEAR, 0.0, np.where(alpha > SOLID, 1.0, alpha))
         color = np.where(alpha > 0, color, 0.0)
         return (np.concatenate([color, alpha], -1) * 255).round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""`sancai convert`: a model folder in another storage, official files included."""
+"""`sancai convert`: write a model folder in another format."""
 
 import pathlib
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from sancai.commands.options import byte_bar, give, parse
+from sancai.commands.options import byte_bar, parse, print_result
 from sancai.errors import CheckpointError
 
-MOST_GIB = 1024
-STORAGE = {
+MAX_GIB = 1024
+FORMATS = {
     "official-bf16": "bf16", "official-fp8": "fp8", "official-fp4": "fp4",
     "sancai-bf16": "bf16", "sancai-fp8": "fp8", "sancai-fp4": "fp4",
 }  # fmt: skip
@@ -18,12 +18,12 @@ STORAGE = {
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertOptions:
-    """Write a model anew in another storage: from DeepSeek's, transformers' or Sancai's folder."""
+    """Convert a folder in DeepSeek's, transformers' or Sancai's format to another weight format."""
 
     source: tyro.conf.Positional[pathlib.Path]
     """Model folder: config.json and safetensors, in one file or many with an index."""
     out: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])]
-    """Folder to write."""
+    """Output folder."""
     to: Literal["official-bf16", "official-fp8", "official-fp4", "sancai-bf16", "sancai-fp8", "sancai-fp4"] = (
         "official-bf16"
     )
@@ -31,17 +31,17 @@ class ConvertOptions:
     or 128); sancai: both halves, for Sancai alone.  bf16 throughout; fp8 matrices; or fp8 with routed experts in fp4,
     as released."""
     shard_gib: float = 4.0
-    """Largest size of one file."""
+    """Largest size of one file, in GiB."""
     force: bool = False
-    """Replace a finished model in the folder."""
+    """Replace a model in the output folder."""
 
 
 def run(arguments: list[str]) -> None:
-    """Convert; the same command goes on where an interrupted one stopped."""
+    """Convert; the same command resumes an interrupted conversion."""
     options = parse("convert", ConvertOptions, arguments)
-    if not 0 < options.shard_gib < MOST_GIB:
+    if not 0 < options.shard_gib < MAX_GIB:
         raise CheckpointError(
-            f"--shard-gib is {options.shard_gib}; choose a number above 0 and below {MOST_GIB}, such as 4"
+            f"--shard-gib is {options.shard_gib}; choose a number above 0 and below {MAX_GIB}, such as 4"
         )
     if options.source.resolve() == options.out.resolve():
         raise CheckpointError("source and target are the same folder; name another with -o")
@@ -53,16 +53,16 @@ def run(arguments: list[str]) -> None:
             f"{options.out} holds a model ({', '.join(found)}); name another folder or pass --force to replace it"
         )
     _convert(checkpoint, options)
-    give(str(options.out))
+    print_result(str(options.out))
 
 
 def _convert(checkpoint: Any, options: ConvertOptions) -> None:
-    """Convert with a bar of the bytes done, on a terminal."""
-    storage, whole = STORAGE[options.to], options.to.startswith("sancai")
-    total = checkpoint.converted_bytes(options.source, storage, whole=whole)
+    """Convert, with a progress bar on a terminal."""
+    weight_format, include_visual = FORMATS[options.to], options.to.startswith("sancai")
+    total = checkpoint.converted_bytes(options.source, weight_format, include_visual=include_visual)
     with byte_bar("converting") as on_bytes:
         on_bytes(0, total)
         checkpoint.convert(
-            options.source, options.out, storage, round(options.shard_gib * 2**30),
-            lambda done: on_bytes(done, total), whole=whole,
+            options.source, options.out, weight_format, round(options.shard_gib * 2**30),
+            lambda done: on_bytes(done, total), include_visual=include_visual,
         )  # fmt: skip

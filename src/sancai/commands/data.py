@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from sancai.commands.options import give, tell
+from sancai.commands.options import log, print_result
 from sancai.errors import ConfigError, DataError
 
 
@@ -65,8 +65,8 @@ def _prepare(options: PrepareOptions) -> None:
         summary = adopt_pack(options.pack, options.out)
     elif options.characters is not None:
         summary = prepare(options.characters, options.grounds, options.out)
-    tell(f"{summary.species} species, {summary.items} items, {summary.sheets} sheets, {summary.frames} frames")
-    give(str(options.out))
+    log(f"{summary.species} species, {summary.items} items, {summary.sheets} sheets, {summary.frames} frames")
+    print_result(str(options.out))
 
 
 def _show(options: ShowOptions) -> None:
@@ -83,6 +83,6 @@ def _show(options: ShowOptions) -> None:
     for _ in range(8):
         who, direction = draw_character(library, rng)
         rows.append(np.concatenate(list(library.clip(who, direction)), 1))
-        give(caption(library, who, direction))
+        print_result(caption(library, who, direction))
     media.write_file(options.out, media.png_bytes(media.enlarge(np.concatenate(rows)[None], 2)[0]))
-    give(str(options.out))
+    print_result(str(options.out))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sancai.commands.options import give, parse, step_bar
+from sancai.commands.options import parse, print_result, step_bar
 
 QUESTION = "what is 27 + 82?"
 PICTURE = "a knight in steel armour with a red cape, facing left"
@@ -40,11 +40,11 @@ def run(arguments: list[str]) -> None:
     answer = model.chat(QUESTION, think=True)
     text = f"{QUESTION}\n{answer.thinking}\n{answer.text}\n"
     media.write_file(options.out / "answer.txt", text.encode())
-    give(f"wrote    {options.out / 'answer.txt'}: {QUESTION} {answer.text}")
+    print_result(f"wrote    {options.out / 'answer.txt'}: {QUESTION} {answer.text}")
     with step_bar("drawing") as on_step:
-        picture = model.image(PICTURE, on_step=on_step).enlarged(options.scale)
-    give(f"drew     {picture.save(options.out / 'knight.png')}: {PICTURE}")
+        picture = model.image(PICTURE, on_step=on_step).upscaled(options.scale)
+    print_result(f"drew     {picture.save(options.out / 'knight.png')}: {PICTURE}")
     with step_bar("filming") as on_step:
         clip = model.video(CLIP, on_step=on_step)
-    give(f"filmed   {clip.enlarged(options.scale).save(options.out / 'skeleton.gif')}: {CLIP}")
-    give(f"in {time.monotonic() - started:.1f} s")
+    print_result(f"filmed   {clip.upscaled(options.scale).save(options.out / 'skeleton.gif')}: {CLIP}")
+    print_result(f"in {time.monotonic() - started:.1f} s")

@@ -1,4 +1,4 @@
-"""`sancai doctor`: what this machine can do, and how a model would do on some chips."""
+"""`sancai doctor`: diagnose this machine, and estimate how a model would run on given chips."""
 
 import json
 import pathlib
@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from sancai.commands import fit
-from sancai.commands.options import give, parse, tell
+from sancai.commands import sizing
+from sancai.commands.options import log, parse, print_result
 from sancai.errors import RequestError
 from sancai.media import check_writable
 
@@ -23,8 +23,8 @@ MARKS = {"good": "ok", "limited": "note", "bad": "BAD"}
 
 @dataclass(frozen=True, kw_only=True)
 class DoctorOptions:
-    """Say what this machine can do; with --model, how large a model is; with --chips too, whether it fits and how fast
-    it would be.
+    """Diagnose this machine; with --model, print the sizes of a model; with --chips too, whether it fits and how fast
+    it would run.
 
     The exit code is 0 if all is well, 1 if usable with limits, 2 if not usable.
     """
@@ -34,38 +34,38 @@ class DoctorOptions:
     json: bool = False
     """Print the findings as JSON."""
     accept: bool = False
-    """Prove this chip: operators, layers, training, pictures, speed, two ranks.  Takes about ten minutes and writes
-    one file that can be sent back; it names no host, user or path."""
+    """Verify this chip: operators, layers, training, pictures, speed, two ranks.  Takes about ten minutes and writes
+    one report, which names no host, user or path."""
     out: Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"])] = pathlib.Path("sancai-report.json")
     """File that --accept writes."""
     force: bool = False
     """Replace an existing report."""
     compare: tuple[pathlib.Path, ...] = ()
-    """Two reports of --accept: tell how the second differs."""
+    """Compare two reports of --accept."""
     audit: str | None = None
-    """A chip: tell whether its PyTorch has every operator that training and generation reach, by its maker's table."""
+    """A chip: check its vendor's table for every operator that training and generation use."""
     model: str | None = None
     """`tiny`, a model folder, or a released one: `v4-flash`, `v4-flash-base`, `v4-pro`, `v4-pro-base`."""
     chips: str | None = None
-    """Where to run it: COUNTxCHIP such as `16xascend-910c`, by published figures, or `here`, by measured ones."""
+    """Where to run it: COUNTxCHIP such as `16xascend-910c` (published rates), or `here` (measured rates)."""
     batch: int = 64
     """Sequences decoded at once in the second decoding rate."""
     context: int = 4096
-    """Tokens before a decoded one, and tokens of the prompt that is read."""
+    """Tokens of context of a decoded token, and tokens of the prompt."""
     side: int = 512
     """Height and width of the picture and of the film's frames, in pixels."""
     steps: int = 8
     """Denoising steps."""
     guidance: bool = False
-    """Every denoising step runs with the words and without."""
+    """Classifier-free guidance: every denoising step runs with and without the prompt."""
     train_tokens: float = 1e12
     """Text tokens to train on."""
     price_per_hour: float | None = None
-    """What one chip costs an hour: adds the cost of training."""
+    """Price of one chip per hour; adds the cost of training."""
 
 
 def run(arguments: list[str]) -> int:
-    """Print one paste-able block."""
+    """Print the findings; return the exit code."""
     options = parse("doctor", DoctorOptions, arguments)
     asked = [n for n in ("compare", "audit", "model", "accept") if getattr(options, n) not in (None, (), False)]
     if len(asked) > 1:
@@ -76,15 +76,15 @@ def run(arguments: list[str]) -> int:
         return _compare(options.compare)
     if options.audit is not None:
         return _audit(options.audit)
-    fit.check(options)
+    sizing.check(options)
     if options.model is None:
         return _here(options)
-    fit.about(options.model, options)
+    sizing.about(options.model, options)
     return 0
 
 
 def _here(options: DoctorOptions) -> int:
-    """Look at this machine: first without torch, then in a child process."""
+    """Check this machine: first without torch, then in a child process."""
     from sancai import __version__, doctor
     from sancai.doctor import report
 
@@ -99,26 +99,26 @@ def _here(options: DoctorOptions) -> int:
     found += doctor.examine(checks, options.device, seconds, show)
     values = report.report(found)
     if options.json:
-        give(json.dumps(values, indent=1, ensure_ascii=False))
+        print_result(json.dumps(values, indent=1, ensure_ascii=False))
     if options.accept:
         report.write(options.out, values)
-        tell(f"the report is in {options.out}; it names no host, user or path")
+        log(f"the report is in {options.out}; it names no host, user or path")
     return doctor.worst(found)
 
 
 def _show(finding: Any) -> None:
-    """Print one finding, and below it what to do."""
-    give(f"{MARKS[finding.state]:<4} {finding.name:<13} {finding.told}")
+    """Print one finding and its advice."""
+    print_result(f"{MARKS[finding.state]:<4} {finding.name:<13} {finding.message}")
     if finding.advice:
-        give(f"     {'':<13} → {finding.advice}")
+        print_result(f"     {'':<13} → {finding.advice}")
 
 
 def _silent(finding: Any) -> None:
-    """Print nothing."""
+    """Ignore a finding."""
 
 
 def _audit(key: str) -> int:
-    """Compare what our code reaches with a chip's published table of operators."""
+    """Compare the operators that our code uses with a chip's published table."""
     from sancai.device import chips
     from sancai.device.operators import audit
 
@@ -126,27 +126,27 @@ def _audit(key: str) -> int:
         raise RequestError(f"no chip {key!r}; expected one of {', '.join(sorted(chips()))}")
     chip = chips()[key]
     if chip.operator_table is None:
-        raise RequestError(f"no table of operators is published for {chip.title}; docs/chips.md tells what is known")
+        raise RequestError(f"no table of operators is published for {chip.title}; see docs/chips.md")
     found = audit(key, chip.operator_table)
     about = found.about
-    give(f"table    {about['chip']}: {about['count']} operators ({about['date']}, torch {about['torch']})")
-    give(f"source   {about['source']}")
-    as_on = "" if found.listed == key else f"as on {chips()[found.listed].title}: "
-    for work, (names, calls) in found.reached.items():
-        give(f"reaches  {as_on}{work}: {names} operators, {calls:,} calls in a small step")
-    give(f"missing  {', '.join(found.missing) or 'none'}")
+    print_result(f"table    {about['chip']}: {about['count']} operators ({about['date']}, torch {about['torch']})")
+    print_result(f"source   {about['source']}")
+    as_on = "" if found.measured_on == key else f"as on {chips()[found.measured_on].title}: "
+    for workload, count in found.used.items():
+        print_result(f"uses     {as_on}{workload}: {count} operators")
+    print_result(f"missing  {', '.join(found.missing) or 'none'}")
     return 2 if found.missing else 0
 
 
 def _compare(paths: tuple[pathlib.Path, ...]) -> int:
-    """Tell how a second report differs from a first."""
+    """Print the differences between two reports."""
     from sancai.doctor import report
 
     if len(paths) != 2:
         raise RequestError(f"--compare takes two reports, got {len(paths)}: --compare before.json after.json")
     lines = list(report.compare(*(report.read(path) for path in paths)))
     for is_fine, line in lines:
-        give(f"{'ok' if is_fine else 'BAD':<4} {line}")
+        print_result(f"{'ok' if is_fine else 'BAD':<4} {line}")
     if not lines:
-        give("ok   nothing differs")
+        print_result("ok   nothing differs")
     return 0 if all(is_fine for is_fine, _ in lines) else 1

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sancai.commands.options import DEFAULT_GUIDANCE, DEFAULT_STEPS, give, load, parse, tell
+from sancai.commands.options import load, log, parse, print_result
 from sancai.media import check_writable, write_file
 
 
@@ -29,10 +29,12 @@ class EvalOptions:
     """Questions about pictures."""
     sums: int = 512
     """Two-digit additions."""
-    steps: int = DEFAULT_STEPS
-    """Denoising steps."""
-    guidance: float = DEFAULT_GUIDANCE
-    """Guidance."""
+    steps: int | None = None
+    """Denoising steps; by default what the model says."""
+    guidance: float | None = None
+    """Guidance; by default what the model says."""
+    sampler: Literal["euler", "heun", "multistep", "sde"] | None = None
+    """How denoising steps are taken; by default what the model says."""
     split: Literal["held-out", "validation"] = "held-out"
     """`held-out` for results; `validation` (compositions that training may see) to choose settings by."""
     out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
@@ -49,17 +51,22 @@ def run(arguments: list[str]) -> None:
     from sancai.data.characters.packs import open_pack
     from sancai.evals import CharacterSuite, EvalConfig
 
+    library, model = open_pack(options.pack), load(options.model, options.device)
+    sampling = model.engine.generation.sampling.replace(
+        steps=options.steps, guidance=options.guidance, sampler=options.sampler
+    )
     config = EvalConfig(
-        images=options.images, clips=options.clips, reads=options.reads, sums=options.sums, steps=options.steps,
-        guidance=options.guidance, split=options.split,
+        images=options.images, clips=options.clips, reads=options.reads, sums=options.sums, sampling=sampling,
+        split=options.split,
     )  # fmt: skip
-    library = open_pack(options.pack)
-    report = CharacterSuite(load(options.model, options.device), library, config, tell).run()
+    report = CharacterSuite(model, library, config, log).run()
     for suite, table in report.items():
-        give(suite)
+        print_result(suite)
         names = sorted({n for scores in table.values() for n in scores})
-        give(f"  {'':<22}" + "".join(f"{c:>11}" for c in table))
+        print_result(f"  {'':<22}" + "".join(f"{c:>11}" for c in table))
         for name in names:
-            give(f"  {name:<22}" + "".join(f"{t[name]:>11.3f}" if name in t else f"{'':>11}" for t in table.values()))
+            print_result(
+                f"  {name:<22}" + "".join(f"{t[name]:>11.3f}" if name in t else f"{'':>11}" for t in table.values())
+            )
     if options.out is not None:
         write_file(options.out, json.dumps(report, indent=1).encode())

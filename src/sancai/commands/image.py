@@ -8,15 +8,17 @@ import tyro
 
 from sancai.commands.options import (
     DrawOptions,
-    check_look,
-    finish,
-    free_name,
-    give,
+    check_output,
     load,
     numbered,
     parse,
+    print_result,
+    read_look,
+    read_prompt,
+    show_look,
     slug,
     step_bar,
+    unused_path,
     warn_unknown,
 )
 from sancai.errors import MediaError, RequestError
@@ -25,24 +27,22 @@ from sancai.media import check_writable
 
 @dataclass(frozen=True, kw_only=True)
 class ImageOptions(DrawOptions):
-    """Draw a 64×64 game character with a clear background, as PNG."""
+    """Draw a game character with a clear background, as PNG."""
 
-    prompt: tyro.conf.Positional[str]
-    """What to draw: `a female elf with long red hair, holding a bow, facing right`."""
+    prompt: tyro.conf.Positional[str] = "-"
+    """What to draw: `a female elf with long red hair, holding a bow, facing right`; `-` or a pipe is read."""
     out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """PNG file to write; by default named after the prompt."""
     count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1
     """How many, with successive seeds."""
     edit: pathlib.Path | None = None
     """A sprite to change as the prompt says: `make the cape blue`."""
-    size: str = "64x64"
-    """The shipped model draws 64x64; use --scale for larger files."""
 
 
 def run(arguments: list[str]) -> None:
     """Draw and write the pictures."""
-    options = parse("image", ImageOptions, arguments)
-    targets = _targets(options)
+    options = read_prompt(parse("image", ImageOptions, arguments))
+    palette, look, targets = check_output(options), read_look(options.look), _targets(options)
     from sancai import media
 
     pictures = [media.read_picture(options.edit)] if options.edit else []
@@ -50,22 +50,20 @@ def run(arguments: list[str]) -> None:
     warn_unknown(model, options.prompt)
     for number, target in enumerate(targets):
         with step_bar("drawing") as on_step:
-            film = model.image(
-                options.prompt, seed=options.seed + number, steps=options.steps, guidance=options.guidance,
-                pictures=pictures, on_step=on_step,
+            clip = model.image(
+                options.prompt, pictures=pictures, look=look, seed=options.seed + number, steps=options.steps,
+                guidance=options.guidance, sampler=options.sampler, palette=palette, on_step=on_step,
             )  # fmt: skip
-        finish(film, options, model).save(target, force=options.force)
-        give(str(target))
+        show_look(clip, options)
+        clip.upscaled(options.scale).save(target, force=options.force)
+        print_result(str(target))
 
 
 def _targets(options: ImageOptions) -> list[pathlib.Path]:
     """Return the files to write, refusing what cannot work before anything is drawn."""
-    check_look(options)
-    if options.size != "64x64":
-        raise RequestError(f"size is {options.size!r}; the shipped model draws 64x64 (enlarge with --scale 4)")
     if not 1 <= options.count <= 256:
         raise RequestError(f"count is {options.count}; choose 1 to 256")
-    first = options.out or free_name(slug(options.prompt), ".png", options.count)
+    first = options.out or unused_path(slug(options.prompt), ".png", options.count)
     if first.suffix.lower() != ".png":
         raise MediaError(f"{first} is not a PNG name; pictures are written as .png")
     targets = numbered(first, options.count)

@@ -1,18 +1,19 @@
 """What the drawing commands share: options, progress, output."""
 
 import contextlib
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from sancai.errors import RequestError
+from sancai.errors import MediaError, RequestError
 
-DEFAULT_STEPS, DEFAULT_GUIDANCE = 12, 4.0  # as FlowSettings, without importing torch for --help
 MOST_NAMED = 12
+CLIP_FORMATS = (".gif", ".webp", ".apng", ".png", ".mp4")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +22,21 @@ class DrawOptions:
 
     seed: int = 0
     """Same seed, same pixels."""
-    steps: int = DEFAULT_STEPS
-    """Denoising steps: more is slower and cleaner."""
-    guidance: float = DEFAULT_GUIDANCE
-    """How strongly the prompt is followed; 1 is not at all extra and twice as fast."""
+    steps: int | None = None
+    """Denoising steps: more is slower and cleaner; by default what the model says."""
+    guidance: float | None = None
+    """How strongly the prompt is followed, 0 to 20; 1 is not at all extra and twice as fast."""
+    sampler: Literal["euler", "heun", "multistep", "sde"] | None = None
+    """How denoising steps are taken; by default what the model says."""
+    look: str | None = None
+    """Draw from this look, a text or a file of it, instead of letting the model plan one (models that plan)."""
+    think: bool = False
+    """Print the look that the model plans to standard error."""
     scale: int = 1
     """Enlarge without blurring, 1 to 32."""
     palette: str | None = None
-    """`known` snaps to the colours of the training art, a number to so many colours."""
+    """`look` snaps to the colours of the picture's own look (default of models that plan), `known` to those of the
+    training art, a number to so many colours; `none` changes nothing."""
     model: Annotated[str, tyro.conf.arg(aliases=["-m"])] = "tiny"
     """`tiny` or a model folder."""
     device: str = "auto"
@@ -42,12 +50,12 @@ def parse(command: str, kind: Callable[..., Any], arguments: list[str]) -> Any:
     return tyro.cli(kind, prog=f"sancai {command}", args=arguments)
 
 
-def tell(line: str) -> None:
+def log(line: str) -> None:
     """Say something to the person; standard output stays for results."""
     sys.stderr.write(line + "\n")
 
 
-def give(line: str) -> None:
+def print_result(line: str) -> None:
     """Print a result."""
     sys.stdout.write(line + "\n")
 
@@ -90,30 +98,78 @@ def warn_unknown(model: Any, prompt: str) -> None:
     unknown = model.unknown_words(prompt)
     if unknown:
         more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
-        tell(f"note: the model has never seen {', '.join(unknown[:MOST_NAMED])}{more}; it will guess")
+        log(f"note: the model has never seen {', '.join(unknown[:MOST_NAMED])}{more}; it will guess")
 
 
-def check_look(options: DrawOptions) -> None:
-    """Refuse a palette or scale that cannot work before anything is drawn."""
+def read_prompt(options: Any) -> Any:
+    """Return options whose prompt, if it is `-` or was left out, comes from standard input.
+
+    A command that was given a look needs no prompt.
+
+    Raises:
+        RequestError: there is neither.
+    """
+    if options.prompt != "-":
+        return options
+    if getattr(options, "look", None) is not None:
+        return dataclasses.replace(options, prompt="")
+    if sys.stdin.isatty():
+        log("reading the prompt from the terminal; end it with Ctrl-D")
+    prompt = sys.stdin.read().strip()
+    if not prompt:
+        raise RequestError("the prompt is empty; write it after the command or pipe it in")
+    return dataclasses.replace(options, prompt=prompt)
+
+
+def read_look(value: str | None) -> str | None:
+    """Return the text of `--look`, which may name a file.
+
+    Raises:
+        RequestError: the file cannot be read as text.
+    """
+    if value is None:
+        return None
+    try:
+        path = pathlib.Path(value)
+        return path.read_text(encoding="utf-8") if path.is_file() else value
+    except UnicodeDecodeError as error:
+        raise RequestError(
+            f"--look {value} is not a text file; give a look such as `elf woman; green tunic`"
+        ) from error
+    except OSError:  # longer than a file name can be
+        return value
+
+
+def check_output(options: DrawOptions) -> str | int | None:
+    """Return the palette, refusing one or a scale that cannot work before anything is drawn."""
     if not 1 <= options.scale <= 32:
         raise RequestError(f"scale is {options.scale}; choose 1 to 32")
     palette = options.palette
-    if palette is None or palette == "known":
-        return
+    if palette in (None, "look", "known", "none"):
+        return palette
     if not (palette.isascii() and palette.isdigit()) or not 2 <= int(palette) <= 255:
-        raise RequestError(f"--palette is {palette!r}; use `known` or a number of colours from 2 to 255")
+        raise RequestError(f"--palette is {palette!r}; use look, known, none or a number of colours from 2 to 255")
+    return int(palette)
 
 
-def finish(film: Any, options: DrawOptions, model: Any) -> Any:
-    """Apply palette and scale."""
-    if options.palette == "known":
-        film = film.with_colors(model.known_colors())
-    elif options.palette is not None:
-        film = film.with_colors(int(options.palette))
-    return film.enlarged(options.scale)
+def check_clip_path(path: pathlib.Path, force: bool) -> None:
+    """Refuse a file that a clip cannot be written to, by its suffix or place."""
+    from sancai.media import check_writable
+
+    if path.suffix.lower() not in CLIP_FORMATS:
+        raise MediaError(f"cannot write {path.name}; use one of {', '.join(CLIP_FORMATS)}")
+    check_writable(path, force)
 
 
-def free_name(stem: str, suffix: str, count: int = 1) -> pathlib.Path:
+def show_look(clip: Any, options: DrawOptions) -> None:
+    """Print what the model says about a clip, and the look that it was drawn from if that was asked for."""
+    if options.think and clip.look:
+        log(clip.look)
+    if "answer" in clip.metadata:
+        log(f"note: {clip.metadata['answer']}")
+
+
+def unused_path(stem: str, suffix: str, count: int = 1) -> pathlib.Path:
     """Return a file name here that is not taken, nor are the `numbered` names of so many files."""
     path, number = pathlib.Path(stem + suffix), 1
     while any(p.exists() for p in numbered(path, count)):

@@ -2,59 +2,74 @@
 
 import dataclasses
 import importlib
-import os
 import pathlib
-import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import tyro
 
-from sancai.commands.options import give, tell
+from sancai.commands.interrupts import Interrupts
+from sancai.commands.options import log, print_result
 from sancai.errors import ConfigError
 
-ONE_PRESS = 1.0
-"""Seconds in which several signals count as one."""
 SHOWN = ("loss/flow", "loss/text", "gradient_norm")
+STOPPED = 128
+"""Exit code of a run that a signal stopped, plus the signal's number."""
 
 
 def run(arguments: list[str]) -> int | None:
     """Train; `recipe.module:function` comes first, overrides by dotted name after."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        give(
+        print_result(
             "usage: sancai train RECIPE [--run FOLDER] [--setting value …]\n\n"
             "RECIPE is module:function, for example recipes.nano:pretrain; add --help after it for all settings.\n"
             "A run in a folder that holds one already goes on where it stopped.\n"
+            "A recipe may have several stages: each has a folder inside, and settings count for all of them.\n"
             "Several devices: torchrun --nproc-per-node=2 -m -- sancai train RECIPE\n"
             "A model too large for one of them: the same with --shard"
         )
         return None
     recipe, *rest = arguments
     folder, rest = _folder(recipe, rest)
-    config = tyro.cli(type(default := load_recipe(recipe)), default=default, args=rest, prog=f"sancai train {recipe}")
+    made = load_recipe(recipe)
+    configs = [
+        tyro.cli(type(default), default=default, args=rest, prog=f"sancai train {recipe}")
+        for default in (made if isinstance(made, tuple) else (made,))
+    ]
     from sancai import train
     from sancai.device import collectives
 
-    session = train.start(config, folder)
-    if session.step >= config.steps:
-        tell(f"{folder} is finished ({session.step} steps); raise --steps to go on or name another --run")
+    todo = train.stages(configs, folder) if isinstance(made, tuple) else [(configs[0], folder)]
+    if all(map(train.is_finished, todo)):
+        log(f"{folder} is finished ({configs[-1].steps} steps); raise --steps to go on or name another --run")
         return None
-    where = f"pack {config.pack}, device {config.device}, run folder {folder}"
-    if collectives.rank() == 0:
-        tell(f"{config.name}: steps {session.step} to {config.steps}, {where}, ranks {collectives.world()}")
-    with _interrupts() as stopped, _progress(config.steps, session.step) as watch:
-        session.train(watch, stop=stopped)
-    if collectives.rank() == 0:
-        give(str(folder / "model"))
-    collectives.stop()
-    return 130 if stopped() or session.step < config.steps else None
+    with Interrupts() as interrupts:
+        for session in train.open_stages(todo):
+            _train(session, interrupts)
+    is_complete = session.step >= session.config.steps  # the files say so later on ranks that do not write
+    if collectives.is_rank_zero():
+        print_result(str(session.folder / "model"))
+    collectives.shut_down()
+    return None if is_complete and interrupts.caught is None else STOPPED + (interrupts.caught or 2)
+
+
+def _train(session: Any, interrupts: Interrupts) -> None:
+    """Run one stage, with a bar, lines and sample sheets."""
+    from sancai.device import collectives
+    from sancai.evals import write_sample_sheet
+
+    config = session.config
+    if collectives.is_rank_zero():
+        where = f"device {config.device}, run folder {session.folder}, ranks {collectives.world_size()}"
+        log(f"{config.name}: steps {session.step} to {config.steps}, {where}")
+    with _progress(config.steps, session.step) as show:
+        session.train((show, write_sample_sheet), stop=interrupts)
 
 
 def load_recipe(name: str) -> Any:
-    """Return the configuration of a recipe `module:function`."""
+    """Return what a recipe `module:function` makes: one configuration, or a tuple of stages."""
     module_name, _, function = name.partition(":")
     if not function:
         raise ConfigError(f"recipe {name!r} is not module:function; for example recipes.nano:pretrain")
@@ -67,99 +82,53 @@ def load_recipe(name: str) -> Any:
         raise ConfigError(
             f"no recipe {name!r} ({error}); run in the project's folder, for example recipes.nano:pretrain"
         ) from error
-    config = make()
-    if not dataclasses.is_dataclass(config):
-        raise ConfigError(f"recipe {name!r} returned {type(config).__name__}; expected a TrainConfig")
-    return config
+    made = make()
+    stages = made if isinstance(made, tuple) else (made,)
+    wrong = [type(config).__name__ for config in stages if not dataclasses.is_dataclass(config)]
+    if wrong or not stages:
+        raise ConfigError(f"recipe {name!r} returned {wrong or 'nothing'}; expected a TrainConfig or a tuple of them")
+    return made
 
 
 def _folder(recipe: str, rest: list[str]) -> tuple[pathlib.Path, list[str]]:
-    """Return the run folder and the arguments without `--run`."""
+    """Return the run folder, from `--run FOLDER` or `--run=FOLDER`, and the other arguments."""
+    rest = [part for a in rest for part in (a.split("=", 1) if a.startswith("--run=") else [a])]
     if "--run" in rest:
         at = rest.index("--run")
-        if at + 1 >= len(rest):
+        if not "".join(rest[at + 1 : at + 2]):
             raise ConfigError("--run needs a folder, for example --run runs/first")
         return pathlib.Path(rest[at + 1]), rest[:at] + rest[at + 2 :]
     return pathlib.Path("runs") / recipe.split(".")[-1].replace(":", "-"), rest
 
 
 @contextmanager
-def _interrupts() -> Iterator[Any]:
-    """Turn the first Ctrl-C into a clean stop after the step; the second stops at once.
-
-    torchrun passes on to its ranks what the terminal has told them already, and Python may hear of that late: one
-    repetition is not a second press.
-    """
-    asked: float | None = None
-    repeats = 1 if "RANK" in os.environ else 0
-
-    def ask(number: int, frame: Any) -> None:
-        nonlocal asked, repeats
-        now = time.monotonic()
-        if asked is not None:
-            if now - asked > ONE_PRESS and not repeats:
-                raise KeyboardInterrupt
-            repeats = 0
-            return
-        asked = now
-        tell("\nstopping after this step; the state is saved (Ctrl-C again stops at once)")
-
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked is not None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
 def _progress(steps: int, first: int) -> Iterator[Any]:
-    """Show losses and the time left; a line every now and then where there is no terminal."""
+    """Show losses, rates and the time left; a line every now and then where there is no terminal."""
     from rich.console import Console
     from rich.progress import Progress, TimeRemainingColumn
 
     from sancai.device import collectives
 
     console = Console(stderr=True)
-    leads = collectives.rank() == 0
+    is_rank_zero = collectives.is_rank_zero()
     columns = *Progress.get_default_columns()[:-1], TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=not (leads and console.is_terminal)) as bar:
+    with Progress(*columns, console=console, disable=not (is_rank_zero and console.is_terminal)) as bar:
         task = bar.add_task("training", total=steps, completed=first)
 
-        def watch(step: int, report: dict[str, float], session: Any) -> None:
-            shown = "  ".join(f"{n.split('/')[-1]} {report[n]:.3f}" for n in SHOWN if n in report)
+        def show(step: int, report: dict[str, float], session: Any) -> None:
+            shown = step_line(report, session.limit)
             bar.update(task, completed=step, description=shown)
-            if leads and not console.is_terminal and step % session.config.log_every == 0:
-                tell(f"step {step}/{steps}  {shown}  {report['seconds']:.2f} s")
-            _draw_samples(step, session)
+            if is_rank_zero and not console.is_terminal and step % session.config.log_every == 0:
+                log(f"step {step}/{steps}  {shown}  {report['seconds']:.2f} s")
 
-        yield watch
+        yield show
 
 
-def _draw_samples(step: int, session: Any) -> None:
-    """Write a sheet of the run's prompts as the averaged model draws them now: one row a prompt, four seeds."""
-    import numpy as np
-
-    from sancai import engine, media
-    from sancai.device import collectives
-    from sancai.device.platform import current
-    from sancai.device.sharding import whole_on_host
-
-    config = session.config
-    if not config.sample_every or step % config.sample_every or not config.sample_prompts:
-        return
-    leads = collectives.rank() == 0
-    weights = whole_on_host(session.stepper.average, keeps=leads)
-    if not leads:
-        return
-    model = type(session.stepper.model)(config.model)
-    model.load_state_dict(weights)
-    place = "cpu" if config.shard else config.device  # a model that is shared out may fit no device
-    artist = engine.Engine(model, session.tokenizer, current(place))
-    rows = []
-    for prompt in config.sample_prompts:
-        requests = [engine.Request(kind="image", prompt=prompt, seed=seed, steps=8) for seed in range(4)]
-        clips = [e for r in requests for e in artist.generate(r) if isinstance(e, engine.Clip)]
-        rows.append(np.concatenate([c.frames[0] for c in clips], 1))
-    sheet = media.enlarge(np.concatenate(rows)[None], 2)[0]
-    media.write_file(session.folder / f"samples-{step:06d}.png", media.png_bytes(sheet))
+def step_line(report: dict[str, float], limit: float | None) -> str:
+    """Return what is shown of a step: losses, frames a second (or text tokens, without frames), share of the limit."""
+    parts = [f"{name.split('/')[-1]} {report[name]:.3f}" for name in SHOWN if name in report]
+    amount, unit = (report["frames"], "frames/s") if report["frames"] else (report["text_tokens"], "tokens/s")
+    parts.append(f"{amount / report['seconds']:.1f} {unit}")
+    if limit:
+        parts.append(f"MFU {report['flops'] / report['seconds'] / limit:.1%}")
+    return "  ".join(parts)

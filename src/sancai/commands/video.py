@@ -8,73 +8,72 @@ import tyro
 
 from sancai.commands.options import (
     DrawOptions,
-    check_look,
-    finish,
-    free_name,
-    give,
+    check_clip_path,
+    check_output,
     load,
     parse,
+    print_result,
+    read_look,
+    read_prompt,
+    show_look,
     slug,
     step_bar,
+    unused_path,
     warn_unknown,
 )
 from sancai.errors import MediaError
 from sancai.media import check_writable
 
-FORMATS = (".gif", ".webp", ".apng", ".png", ".mp4")
-
 
 @dataclass(frozen=True, kw_only=True)
 class VideoOptions(DrawOptions):
-    """Film an 8-frame clip of a game character with a clear background."""
+    """Film a short clip of a game character with a clear background."""
 
-    prompt: tyro.conf.Positional[str]
-    """What happens: `a skeleton walking right`; with --from only the action: `slashing`."""
+    prompt: tyro.conf.Positional[str] = "-"
+    """What happens: `a skeleton walking right`; with --from only the action: `slashing`; `-` or a pipe is read."""
     out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """.gif, .webp, .apng, .png (animated) or .mp4 (on white)."""
     start: Annotated[pathlib.Path | None, tyro.conf.arg(name="from")] = None
     """A sprite whose character is to move."""
     sheet: pathlib.Path | None = None
     """Also write a sprite sheet: all frames in one PNG, and a JSON beside it."""
-    frames: int = 8
-    """Length of the clip; the shipped model has learnt 8."""
+    frames: int | None = None
+    """Length of the clip; by default what the model says for the action."""
     fps: float = 8.0
     """Frames a second."""
 
 
 def run(arguments: list[str]) -> None:
     """Film and write the clip."""
-    options = parse("video", VideoOptions, arguments)
-    target = _check(options)
+    options = read_prompt(parse("video", VideoOptions, arguments))
+    palette, look, target = check_output(options), read_look(options.look), _check(options)
     from sancai import media
 
     start = media.read_picture(options.start) if options.start else None
     model = load(options.model, options.device)
     warn_unknown(model, options.prompt)
     with step_bar("filming") as on_step:
-        film = model.video(
-            options.prompt, start=start, seed=options.seed, steps=options.steps, guidance=options.guidance,
-            frames=options.frames, on_step=on_step,
+        clip = model.video(
+            options.prompt, start=start, look=look, seed=options.seed, frames=options.frames, steps=options.steps,
+            guidance=options.guidance, sampler=options.sampler, palette=palette, on_step=on_step,
         )  # fmt: skip
-    film = finish(film, options, model)
+    show_look(clip, options)
+    clip = clip.upscaled(options.scale)
     if target is not None:
-        give(str(film.save(target, force=options.force, fps=options.fps)))
+        print_result(str(clip.save(target, force=options.force, fps=options.fps)))
     if options.sheet is not None:
-        give(str(film.save_sheet(options.sheet, force=options.force, fps=options.fps)))
+        print_result(str(clip.save_sheet(options.sheet, force=options.force, fps=options.fps)))
 
 
 def _check(options: VideoOptions) -> pathlib.Path | None:
     """Return the clip's file, refusing what cannot work before anything is filmed."""
-    check_look(options)
     if not 1 <= options.fps <= 60:
         raise MediaError(f"fps is {options.fps}; choose 1 to 60")
     target = options.out
     if target is None and options.sheet is None:
-        target = free_name(slug(options.prompt), ".gif")
+        target = unused_path(slug(options.prompt), ".gif")
     if target is not None:
-        if target.suffix.lower() not in FORMATS:
-            raise MediaError(f"cannot write {target.name}; use one of {', '.join(FORMATS)}")
-        check_writable(target, options.force)
+        check_clip_path(target, options.force)
     if options.sheet is not None:
         if options.sheet.suffix.lower() != ".png" or options.sheet == target:
             raise MediaError(f"the sheet {options.sheet} must be a .png of its own, not the clip's file")

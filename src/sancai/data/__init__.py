@@ -1,1 +1,5 @@
-"""Characters, captions, questions, sums: training data made on the fly from a pack of parts."""
+"""Training data: the seam that every data set fits (`dataset`), characters composed on the fly, folders of text."""
+
+from sancai.data.dataset import Dataset, DatasetConfig, Task
+
+__all__ = ["Dataset", "DatasetConfig", "Task"]

@@ -1,11 +1,10 @@
-"""What the machine is: chips, devices, number formats, and the two ways between host and device.
+"""Devices: chip families, detection, the platform of a process, transfers between host and device, and collectives.
 
-This file imports no torch, so that a program can ask about chips where torch does not load; what needs
-torch is in `platform`, `detect`, `host`, `precision` and `collectives`.
+This file does not import torch, so that chips can be listed where torch does not load.
 """
 
-from sancai.device.cards import CARDS, Card, Machine, parse_machine
 from sancai.device.chip import Chip
 from sancai.device.registry import chip_of, chips
+from sancai.device.specs import CHIP_SPECS, ChipSpec, Machine, parse_machine
 
-__all__ = ["CARDS", "Card", "Chip", "Machine", "chip_of", "chips", "parse_machine"]
+__all__ = ["CHIP_SPECS", "ChipSpec", "Chip", "Machine", "chip_of", "chips", "parse_machine"]

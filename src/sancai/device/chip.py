@@ -1,4 +1,4 @@
-"""The record of a chip family: everything that Sancai knows about it before it is asked to compute."""
+"""The record of a chip family: everything that Sancai knows about it without running anything."""
 
 import re
 from dataclasses import dataclass
@@ -14,61 +14,56 @@ DTYPES = (
 class Chip:
     """One family of chips that PyTorch reaches by one device type.
 
-    A record of this kind is all that a new chip needs; packages of others announce theirs under the
-    entry-point group `sancai.chips`.
+    A new chip needs nothing but such a record.  Other packages register theirs under the entry-point group
+    `sancai.chips`.
     """
 
     key: str
     """Name on the command line and in SANCAI_DEVICE."""
     title: str
-    """Name in messages, maker first."""
+    """Name in messages, vendor first."""
     device_type: str
-    """What `torch.device` calls it."""
+    """Its type in `torch.device`."""
     module: str | None = None
-    """Package that gives PyTorch this device; None where PyTorch has it itself."""
+    """Package that adds the device to PyTorch; None where PyTorch has it built in."""
     distribution: str | None = None
-    """Name under which that package is installed."""
+    """Distribution name of that package."""
     pairs_with_torch: bool = True
-    """Whether the package has the version numbers of the torch that it needs."""
+    """Whether the package has the version number of the torch that it needs."""
     device_nodes: str | None = None
-    """Pattern of its device files."""
+    """Glob pattern of its device files."""
     hints: tuple[tuple[str, str], ...] = ()
-    """What to do when an error message holds a text."""
+    """Pairs of a text in an error message and the advice for it."""
     collectives: str = "gloo"
     """Backend of `torch.distributed`."""
     visible_devices: str | None = None
-    """Environment variable that picks devices."""
-    ray_resource: str | None = None
+    """Environment variable that restricts the visible devices."""
     forbid_fallback: tuple[str, str] | None = None
     """Environment variable and value that turn a silent fallback to the CPU into an error."""
     name_pattern: str | None = None
-    """Pattern of device names that tells this family from others of the same device type."""
+    """Regular expression of device names that distinguishes this family from others of the same device type."""
     compute_dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16")
-    """Number formats that its matrix products take, best for inference last."""
+    """Dtypes of its matrix products, the best for inference last."""
     banned_dtypes: tuple[str, ...] = ("float64", "complex64", "complex128")
-    """Number formats that must not reach it."""
-    wide_integers: bool = True
-    """Whether arithmetic on int64 is safe; indices may be int64 everywhere."""
-    newest_torch: str = "2.13"
-    """Newest PyTorch line that its maker is known to support."""
+    """Dtypes that must not reach it."""
     operator_table: str | None = None
-    """Name of the published table of its operators."""
+    """Name of the published table of the operators that it supports (see `operators`)."""
     quirks: tuple[str, ...] = ()
-    """What an owner has to know, one sentence each."""
+    """What its owner should know, one sentence each."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.key):
-            raise ConfigError(f"a chip's key is lower-case letters, digits and _; got {self.key!r}")
+            raise ConfigError(f"a chip's key consists of lower-case letters, digits and _; got {self.key!r}")
         unknown = sorted({*self.compute_dtypes, *self.banned_dtypes} - set(DTYPES))
         if unknown:
-            raise ConfigError(f"chip {self.key} names unknown number formats {unknown}; expected {', '.join(DTYPES)}")
+            raise ConfigError(f"chip {self.key} names unknown dtypes {unknown}; expected {', '.join(DTYPES)}")
         both = sorted(set(self.compute_dtypes) & set(self.banned_dtypes))
         if both or "float32" not in self.compute_dtypes:
-            raise ConfigError(f"chip {self.key} must compute in float32 and cannot compute in what it bans: {both}")
+            raise ConfigError(f"chip {self.key} must compute in float32, and not in a dtype that it bans: {both}")
 
     @property
     def best_dtype(self) -> str:
-        """Number format that layers compute in, unless one is asked for."""
+        """Name of the dtype that layers compute in by default."""
         return self.compute_dtypes[-1]
 
     def owns(self, device_name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which chips this machine has, and which one to use."""
+"""Device detection: the chips of this machine, and the one to use."""
 
 import contextlib
 import importlib
@@ -16,8 +16,8 @@ VARIABLE = "SANCAI_DEVICE"
 
 
 @dataclass(frozen=True)
-class Found:
-    """One kind of device of this machine, and how it was told."""
+class DetectedDevices:
+    """The devices of one type on this machine.  reason: how their chip family was recognised."""
 
     chip: Chip
     count: int
@@ -25,17 +25,17 @@ class Found:
     reason: str
 
 
-def detect() -> list[Found]:
-    """Return what this machine has, best first; the CPU is always last.
+def detect() -> list[DetectedDevices]:
+    """Return the devices of this machine, best first; the CPU is always last.
 
-    A maker's package that does not import is passed over; `reasons_against` tells why.
+    A vendor's package that does not import is passed over; `reasons_against` tells why.
     """
     found = [f for kind in _device_types() if (f := _probe(kind)) is not None]
-    return [*found, Found(chips()["cpu"], 1, "cpu", "every machine has one")]
+    return [*found, DetectedDevices(chips()["cpu"], 1, "cpu", "every machine has one")]
 
 
-def reasons_against() -> dict[str, str]:
-    """Return for every chip whose maker's package is installed but does not work what it said."""
+def import_failures() -> dict[str, str]:
+    """Return by chip the error of every vendor's package that is installed but does not work."""
     out = {}
     for chip in chips().values():
         if chip.module and importlib.util.find_spec(chip.module):
@@ -48,14 +48,14 @@ def reasons_against() -> dict[str, str]:
     return out
 
 
-def choose(wanted: str = "auto") -> tuple[Chip, torch.device]:
-    """Return the chip and device for `auto`, a chip's key or a device type, either with `:index`.
+def resolve_device(wanted: str = "auto") -> tuple[Chip, torch.device]:
+    """Return the chip and device for `auto`, a chip's key or a device type, each with an optional `:index`.
 
-    `auto` follows SANCAI_DEVICE where that is set, else takes the best that is found.  Each of the ranks that
-    `torchrun` starts takes its own of several devices.
+    `auto` uses SANCAI_DEVICE if that is set, else the best device found.  Each rank that `torchrun` starts gets its own
+    device.
 
     Raises:
-        DeviceError: no such name, or the device is not here.
+        DeviceError: the name is unknown, or the device is not available.
     """
     if wanted == "auto":
         wanted = os.environ.get(VARIABLE, "").strip() or detect()[0].chip.device_type
@@ -77,7 +77,7 @@ def choose(wanted: str = "auto") -> tuple[Chip, torch.device]:
 
 
 def device_name(device: torch.device) -> str:
-    """Return what the device calls itself, its type where it has no name."""
+    """Return the name that the device reports, its type if it has none."""
     if device.type in ("cpu", "mps"):
         return device.type
     try:
@@ -87,13 +87,13 @@ def device_name(device: torch.device) -> str:
 
 
 def _device_types() -> list[str]:
-    """Return the device types of accelerators, those with a maker's package first."""
+    """Return the device types of accelerators, those with a vendor's package first."""
     kinds = sorted(chips().values(), key=lambda c: c.module is None)
     return list(dict.fromkeys(c.device_type for c in kinds if c.device_type != "cpu"))
 
 
-def _probe(kind: str) -> Found | None:
-    """Return what stands behind a device type, None for nothing."""
+def _probe(kind: str) -> DetectedDevices | None:
+    """Return the devices of a type, None if there are none."""
     _load_packages(kind)
     try:
         count = _count(kind)
@@ -103,12 +103,12 @@ def _probe(kind: str) -> Found | None:
     except Exception:
         return None
     chip = chip_of(kind, name)
-    told = f"its name is {name!r}" if chip.name_pattern else f"the device type {kind} is here"
-    return Found(chip, count, name, told)
+    reason = f"its name is {name!r}" if chip.name_pattern else f"the device type {kind} is available"
+    return DetectedDevices(chip, count, name, reason)
 
 
 def _load_packages(kind: str) -> None:
-    """Import the makers' packages of a device type where they are installed and work; they may raise anything."""
+    """Import the vendors' packages of a device type, if installed; ignore any error."""
     for chip in chips().values():
         if chip.device_type == kind and chip.module and importlib.util.find_spec(chip.module):
             with contextlib.suppress(Exception):
@@ -116,7 +116,7 @@ def _load_packages(kind: str) -> None:
 
 
 def _count(kind: str) -> int:
-    """Return the number of devices of a type, 0 where PyTorch has no such device."""
+    """Return the number of devices of a type, 0 if PyTorch does not know the type."""
     if kind == "mps":
         return int(torch.backends.mps.is_available())
     module = getattr(torch, kind, None)
@@ -124,20 +124,20 @@ def _count(kind: str) -> int:
 
 
 def _usable(name: str, wanted: str) -> torch.device:
-    """Return the device after a first tensor on it."""
+    """Return the device after creating a first tensor on it."""
     try:
         device = torch.device(name)
         first = torch.zeros(1, device=device, dtype=torch.float32)
     except Exception as error:
-        told = _missing(name.partition(":")[0]) or first_line(error, type(error).__name__)
+        reason = _missing_package(name.partition(":")[0]) or first_line(error, type(error).__name__)
         raise DeviceError(
-            f"device {wanted!r} cannot be used here ({told}); use --device auto or --device cpu"
+            f"device {wanted!r} cannot be used here ({reason}); use --device auto or --device cpu"
         ) from error
-    return device if device.type == "cpu" else first.device  # with its index, as tensors tell it
+    return device if device.type == "cpu" else first.device  # with its index
 
 
-def _missing(kind: str) -> str | None:
-    """Return which maker's package is needed and not installed."""
+def _missing_package(kind: str) -> str | None:
+    """Return which vendor's package is needed but not installed, or None."""
     modules = [c.module for c in chips().values() if c.device_type == kind and c.module]
     absent = [m for m in modules if not importlib.util.find_spec(m)]
     return f"{absent[0]} is not installed" if absent else None

@@ -1,4 +1,4 @@
-"""All chips: the families of this package, then those that other packages announce."""
+"""The registry of chip families: those of this package and those that other packages register."""
 
 import importlib
 import importlib.metadata
@@ -12,28 +12,28 @@ FAMILIES = (
     "ascend", "cambricon", "moore_threads", "enflame", "metax", "hygon", "kunlunxin", "iluvatar", "amd", "nvidia",
     "apple", "cpu",
 )  # fmt: skip
-"""In the order of search: families told apart by a device's name stand before the one that owns the rest."""
+"""In search order: families recognised by a device's name come before the one that owns the other names."""
 ENTRY_POINTS = "sancai.chips"
 
 
 @lru_cache(maxsize=1)
 def chips() -> dict[str, Chip]:
-    """Return every known chip by key, those of other packages first."""
-    found = {chip.key: chip for chip in _announced()}
+    """Return every known chip family by key, those of other packages first."""
+    found = {chip.key: chip for chip in _registered()}
     for name in FAMILIES:
         chip: Chip = importlib.import_module(f"sancai.device.families.{name}").CHIP
         found.setdefault(chip.key, chip)
     return found
 
 
-def _announced() -> list[Chip]:
-    """Return the records of other packages; each entry point names a `Chip`."""
+def _registered() -> list[Chip]:
+    """Return the records of other packages; each entry point refers to a `Chip`."""
     out = []
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
             chip = point.load()
-        except Exception as error:  # another package's code may raise anything, and takes nobody else's chip away
-            warnings.warn(f"chip {point.name!r} ({point.value}) is left out: {error!r}", RuntimeWarning, stacklevel=2)
+        except Exception as error:  # another package may raise anything; the other chips still load
+            warnings.warn(f"chip {point.name!r} ({point.value}) is ignored: {error!r}", RuntimeWarning, stacklevel=2)
             continue
         if not isinstance(chip, Chip):
             raise DeviceError(f"entry point {point.name!r} ({point.value}) is a {type(chip).__name__}, expected a Chip")
@@ -42,7 +42,7 @@ def _announced() -> list[Chip]:
 
 
 def chip_of(device_type: str, device_name: str = "") -> Chip:
-    """Return the family of a device; of several families of one type the name decides.
+    """Return the chip family of a device; among families of one device type the device's name decides.
 
     Raises:
         DeviceError: no family has this device type.

@@ -1,7 +1,6 @@
-"""Weights cut over the ranks: each keeps a part of every tensor, and all come together only to compute.
+"""Sharded weights by PyTorch's FSDP2 (arXiv 2304.11277): each rank keeps a part of every tensor.
 
-PyTorch's FSDP2 does the work (arXiv 2304.11277).  A tensor is cut along its first dimension as `Tensor.chunk` cuts, so
-that experts stacked in one tensor stay whole.
+A tensor is split along its first dimension as `Tensor.chunk` splits, so the experts of a stacked tensor stay complete.
 """
 
 import warnings
@@ -13,19 +12,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sancai.device import collectives
-from sancai.device.host import map_tensors, to_device, to_host
 from sancai.device.platform import Platform
+from sancai.device.transfer import map_tensors, to_device, to_host
 from sancai.errors import DeviceError
 
 
 def shard(model: nn.Module, parts: Iterable[nn.Module], platform: Platform) -> nn.Module:
-    """Cut a model's weights over all ranks, in place, and place its part on the device; return the model.
+    """Shard a model's weights over all ranks, in place, and move this rank's part to the device; return the model.
 
-    Gradients are added up over the ranks in fp32, not averaged.
+    Gradients are summed over the ranks in fp32, not averaged.
 
     Args:
-        parts: modules that come together one at a time, in the format of layers, and part again after use; the rest
-            of the model stays together from the forward pass to the end of the backward pass.
+        parts: modules that are gathered one at a time, in the layers' dtype, and freed after use; the rest of the model
+            stays gathered from the forward pass to the end of the backward pass.
 
     Raises:
         DeviceError: there is only one rank.
@@ -33,42 +32,42 @@ def shard(model: nn.Module, parts: Iterable[nn.Module], platform: Platform) -> n
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
-    if collectives.world() == 1:
+    if collectives.world_size() == 1:
         raise DeviceError(
-            "one rank has nobody to share weights with; start several by `torchrun --nproc-per-node=N -m -- sancai "
+            "weights cannot be sharded with one rank; start several by `torchrun --nproc-per-node=N -m -- sancai "
             "train …`, or leave out --shard"
         )
-    mesh = init_device_mesh(platform.device.type, (collectives.world(),))
+    mesh = init_device_mesh(platform.device.type, (collectives.world_size(),))
     rest = MixedPrecisionPolicy(reduce_dtype=torch.float32, cast_forward_inputs=False)
-    halved = MixedPrecisionPolicy(platform.dtype, torch.float32, cast_forward_inputs=False)
+    low_precision = MixedPrecisionPolicy(platform.dtype, torch.float32, cast_forward_inputs=False)
     for part in parts:
-        fully_shard(part, mesh=mesh, mp_policy=halved)
+        fully_shard(part, mesh=mesh, mp_policy=low_precision)
     fully_shard(model, mesh=mesh, mp_policy=rest)
-    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nothing changes what a model returns
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # outputs are never changed in place
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
-            module.set_force_sum_reduction_for_comms(True)  # the one reduction that every library has
+            module.set_force_sum_reduction_for_comms(True)  # the only reduction that every library supports
     return model
 
 
 def is_sharded(tensor: Tensor) -> bool:
-    """Return whether this is one rank's part of a tensor."""
+    """Return whether a tensor is a DTensor, of which this rank holds one shard."""
     return hasattr(tensor, "placements")
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """Return the whole of a tensor; all ranks call this together."""
+def full_tensor(tensor: Tensor) -> Tensor:
+    """Gather a sharded tensor; all ranks must call this together."""
     return tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
 
 
-def own(tensor: Tensor) -> Tensor:
-    """Return this rank's part of a tensor as a plain one that shares its memory."""
+def to_local(tensor: Tensor) -> Tensor:
+    """Return this rank's shard as a plain tensor that shares its memory."""
     return tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
 
 
-def as_part(rows: Tensor, like: Tensor) -> Tensor:
-    """Return a plain tensor of this rank's rows as what `like` is: one rank's part of a tensor."""
+def from_local(rows: Tensor, like: Tensor) -> Tensor:
+    """Return this rank's rows (plain) as a sharded tensor with the shape and placement of `like`."""
     if not is_sharded(like):
         return rows
     from torch.distributed.tensor import DTensor
@@ -79,51 +78,51 @@ def as_part(rows: Tensor, like: Tensor) -> Tensor:
     )
 
 
-def own_rows(rows: Tensor, like: Tensor) -> Tensor:
-    """Return the rows of a whole tensor that this rank keeps of `like`, a part of one of the same shape."""
+def local_rows(rows: Tensor, like: Tensor) -> Tensor:
+    """Return this rank's rows of a full tensor, split as `like` is split."""
     if not is_sharded(like):
         return rows
-    parts = rows.chunk(collectives.world())
+    parts = rows.chunk(collectives.world_size())
     return parts[collectives.rank()] if collectives.rank() < len(parts) else rows[:0]
 
 
-def whole_matrices(parts: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
-    """Return matrices (n, R, C): the whole of one that is cut in rows, of a stack this rank's own.
+def full_matrices(parts: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
+    """Return matrices (n, R, C): gathers each matrix that is sharded by rows, keeps this rank's matrices of a stack.
 
     Args:
-        parts: this rank's part of each, plain: rows (r, C) of one matrix, or some (n, R, C) of a stack.
-        like: the parameters they belong to, all with the same R and C; those in rows come together by one exchange.
+        parts: this rank's plain shard of each parameter: rows (r, C) of a matrix, or matrices (n, R, C) of a stack.
+        like: the parameters themselves, all with the same R and C; row-sharded ones are gathered by one collective.
     """
     rows, columns = like[0].shape[-2:]
-    cut = [n for n, tensor in enumerate(like) if tensor.dim() == 2 and is_sharded(tensor)]
-    found = [part.reshape(-1, rows, columns) if n not in cut else part for n, part in enumerate(parts)]
-    if cut:
-        most = -(-rows // collectives.world())
-        mine = torch.stack([_padded(parts[n], most) for n in cut])
-        ranks = collectives.all_gather(mine).unflatten(0, (-1, len(cut)))
-        for n, matrix in zip(cut, ranks.transpose(0, 1).flatten(1, 2)[:, :rows], strict=True):
+    split = [n for n, tensor in enumerate(like) if tensor.dim() == 2 and is_sharded(tensor)]
+    found = [part.reshape(-1, rows, columns) if n not in split else part for n, part in enumerate(parts)]
+    if split:
+        largest = -(-rows // collectives.world_size())
+        mine = torch.stack([_pad_rows(parts[n], largest) for n in split])
+        ranks = collectives.all_gather(mine).unflatten(0, (-1, len(split)))
+        for n, matrix in zip(split, ranks.transpose(0, 1).flatten(1, 2)[:, :rows], strict=True):
             found[n] = matrix[None]
     return found
 
 
-def _padded(rows: Tensor, count: int) -> Tensor:
-    """Return rows (n, C) with zeros after them, (count, C)."""
+def _pad_rows(rows: Tensor, count: int) -> Tensor:
+    """Return rows (n, C) padded with zeros to (count, C)."""
     return rows if len(rows) == count else F.pad(rows, (0, 0, 0, count - len(rows)))
 
 
-def beside(tensor: Tensor, like: Tensor) -> Tensor:
-    """Return a whole tensor, the same on every rank, where and how `like` is kept."""
-    return as_part(own_rows(to_device(tensor, like.device), like).clone(), like)
+def distribute_like(tensor: Tensor, like: Tensor) -> Tensor:
+    """Return a full tensor, equal on all ranks, on the device of `like` and sharded as `like` is."""
+    return from_local(local_rows(to_device(tensor, like.device), like).clone(), like)
 
 
-def whole_on_host(value: Any, keeps: bool = True) -> Any:
-    """Return nested dictionaries, lists and tuples with every tensor whole and on the host, as files want them.
+def full_state_dict(value: Any, keeps: bool = True) -> Any:
+    """Return nested dictionaries, lists and tuples with every tensor gathered and on the host, as files need them.
 
-    All ranks call this together; one that does not keep the result gets empty tensors in their place.
+    All ranks must call this together; ranks with `keeps=False` get empty tensors.
     """
 
-    def take(tensor: Tensor) -> Tensor:
-        together = whole(tensor)
-        return to_host(together) if keeps else together.new_empty(0)
+    def gather(tensor: Tensor) -> Tensor:
+        full = full_tensor(tensor)
+        return to_host(full) if keeps else full.new_empty(0)
 
-    return map_tensors(take, value)
+    return map_tensors(gather, value)

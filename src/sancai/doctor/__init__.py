@@ -1,6 +1,6 @@
-"""What this machine can do: checks in child processes, so that a broken installation is told and not crashed on.
+"""Diagnosis of this machine: checks that run in child processes, so that a broken installation cannot crash doctor.
 
-Nothing here imports torch before a child process does (`probe`, `numerics`, `ranks`).
+Only the child processes import torch (`probe`, `numerics`, `ranks`).
 """
 
 from sancai.doctor.children import examine

@@ -1,4 +1,4 @@
-"""Quick checks of one device: is it there, does it compute, what room has it, does it draw."""
+"""Quick checks of one device: is it available, does it compute, how much memory has it, does it draw."""
 
 import os
 import subprocess
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import torch
 
-from sancai.device.detect import detect, reasons_against
-from sancai.device.host import to_device, to_host
+from sancai.device.detect import detect, import_failures
 from sancai.device.platform import Platform, device_memory
+from sancai.device.transfer import to_device, to_host
 from sancai.doctor.finding import Finding
 from sancai.errors import first_line
 
@@ -18,33 +18,35 @@ TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1, "int8": 0.0}
 RANKS, RANK_SECONDS = 2, 300
 
 
-def devices(here: Platform) -> Iterator[Finding]:
-    """Name every device, why makers' packages do not work, and the one in use."""
+def devices(platform: Platform) -> Iterator[Finding]:
+    """Report every device, vendors' packages that do not work, and the device in use."""
     for found in detect():
-        told = f"{found.count} × {found.chip.title} ({found.name}): {found.reason}"
-        yield Finding("devices", "good", told, facts={"chip": found.chip.key, "count": found.count})
-    for key, reason in reasons_against().items():
-        yield Finding("devices", "limited", reason, f"docs/chips.md tells what {key} needs")
-    formats = str(here.dtype).removeprefix("torch.")
-    facts = {"chip": here.chip.key, "name": here.name, "dtype": formats, "quirks": list(here.chip.quirks)}
-    yield Finding("device", "good", f"{here.chip.title} ({here.name}), layers compute in {formats}", facts=facts)
+        message = f"{found.count} × {found.chip.title} ({found.name}): {found.reason}"
+        yield Finding("devices", "good", message, facts={"chip": found.chip.key, "count": found.count})
+    for key, reason in import_failures().items():
+        yield Finding("devices", "limited", reason, f"see docs/chips.md for what {key} needs")
+    formats = str(platform.dtype).removeprefix("torch.")
+    facts = {"chip": platform.chip.key, "name": platform.name, "dtype": formats, "quirks": list(platform.chip.quirks)}
+    yield Finding(
+        "device", "good", f"{platform.chip.title} ({platform.name}), layers compute in {formats}", facts=facts
+    )
 
 
-def tensors(here: Platform) -> Iterator[Finding]:
-    """Multiply matrices in every number format that the chip's record claims."""
+def tensors(platform: Platform) -> Iterator[Finding]:
+    """Multiply matrices in every dtype of the chip's record."""
     good: list[str] = []
     bad: list[str] = []
-    for name in here.chip.compute_dtypes:
-        problem = _product(here.device, name)
+    for name in platform.chip.compute_dtypes:
+        problem = _product(platform.device, name)
         (bad if problem else good).append(f"{name} ({problem})" if problem else name)
     if good:
         yield Finding("tensors", "good", f"matrix products in {', '.join(good)} agree with the CPU")
     if bad:
-        yield Finding("tensors", "bad", f"wrong or missing: {'; '.join(bad)}", "update the maker's package and driver")
+        yield Finding("tensors", "bad", f"wrong or missing: {'; '.join(bad)}", "update the vendor's package and driver")
 
 
 def _product(device: torch.device, name: str) -> str | None:
-    """Return what is wrong with a product in one number format."""
+    """Return the problem with a matrix product in one dtype, or None."""
     generator = torch.Generator().manual_seed(1)
     a, b = (
         torch.randn(64, 64, generator=generator, device="cpu", dtype=torch.float32).to(getattr(torch, name))
@@ -58,59 +60,61 @@ def _product(device: torch.device, name: str) -> str | None:
     return None if off <= TOLERANCE[name] else f"off by {off:.3g}"
 
 
-def memory(here: Platform) -> Iterator[Finding]:
-    """Tell the device's memory."""
-    room = device_memory(here)
+def memory(platform: Platform) -> Iterator[Finding]:
+    """Report the device's memory."""
+    room = device_memory(platform)
     if room is not None:
         free, total = room
-        told = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
-        yield Finding("device memory", "good", told, facts={"total_bytes": total})
+        message = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
+        yield Finding("device memory", "good", message, facts={"total_bytes": total})
 
 
-def fallback(here: Platform) -> Iterator[Finding]:
-    """Tell whether a missing operator would run on the CPU without a word."""
-    if here.chip.forbid_fallback is None:
+def fallback(platform: Platform) -> Iterator[Finding]:
+    """Report whether unsupported operators run on the CPU silently."""
+    if platform.chip.forbid_fallback is None:
         return
-    name, value = here.chip.forbid_fallback
+    name, value = platform.chip.forbid_fallback
     if os.environ.get(name) == value:
-        yield Finding("fallback", "good", f"{name}={value}: a missing operator is an error")
+        yield Finding("fallback", "good", f"{name}={value}: an unsupported operator is an error")
     else:
-        yield Finding("fallback", "limited", "missing operators run on the CPU silently", f"set {name}={value}")
+        yield Finding("fallback", "limited", "unsupported operators run on the CPU silently", f"set {name}={value}")
 
 
-def collectives(here: Platform) -> Iterator[Finding]:
-    """Run two ranks that exchange tensors and train together, where there are two devices (two processes on a CPU)."""
-    count = next((f.count for f in detect() if f.chip.key == here.chip.key), 0)
-    if here.device.type != "cpu" and count < RANKS:
-        yield Finding("collectives", "limited", f"{here.chip.collectives} needs {RANKS} devices, {count} here")
+def collectives(platform: Platform) -> Iterator[Finding]:
+    """Run two ranks that exchange tensors and train together, on two devices or as two processes on a CPU."""
+    count = next((f.count for f in detect() if f.chip.key == platform.chip.key), 0)
+    if platform.device.type != "cpu" and count < RANKS:
+        yield Finding("collectives", "limited", f"{platform.chip.collectives} needs {RANKS} devices, {count} here")
         return
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={RANKS}"]
     try:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
-                [*command, "-m", "sancai.doctor.ranks", here.chip.key, folder],
+                [*command, "-m", "sancai.doctor.ranks", platform.chip.key, folder],
                 capture_output=True, text=True, timeout=RANK_SECONDS, env=os.environ | {"OMP_NUM_THREADS": "1"},
             )  # fmt: skip
     except subprocess.TimeoutExpired:
-        yield Finding("collectives", "bad", f"{here.chip.collectives} hangs with {RANKS} ranks", "see docs/chips.md")
+        yield Finding(
+            "collectives", "bad", f"{platform.chip.collectives} hangs with {RANKS} ranks", "see docs/chips.md"
+        )
         return
     if done.returncode:
         last = [line for line in done.stderr.splitlines() if "Error" in line]
-        yield Finding("collectives", "bad", f"{here.chip.collectives}: {(last or ['failed'])[0].strip()[:200]}")
+        yield Finding("collectives", "bad", f"{platform.chip.collectives}: {(last or ['failed'])[0].strip()[:200]}")
     else:
         yield Finding(
             "collectives",
             "good",
-            f"{here.chip.collectives}: {RANKS} ranks exchange tensors in six ways and train as one",
+            f"{platform.chip.collectives}: {RANKS} ranks exchange tensors and train with the losses of one",
         )
 
 
-def drawing(here: Platform) -> Iterator[Finding]:
+def drawing(platform: Platform) -> Iterator[Finding]:
     """Draw one picture with the shipped model."""
     from sancai import api
 
-    model = api.load(device=here.chip.key)
+    model = api.load(device=platform.chip.key)
     frames = model.image("a man", steps=1).frames
     count = sum(p.numel() for p in model.engine.model.parameters())
-    told = f"{model.folder.name} ({count / 1e6:.1f}M parameters) draws {frames.shape[1]}×{frames.shape[2]}"
-    yield Finding("drawing", "good", told)
+    message = f"{model.folder.name} ({count / 1e6:.1f}M parameters) draws {frames.shape[1]}×{frames.shape[2]}"
+    yield Finding("drawing", "good", message)

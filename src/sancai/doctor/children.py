@@ -1,4 +1,4 @@
-"""Child processes that load torch: each tells what it is about to try, so that a crash has a name."""
+"""Child processes that load torch: each announces every check, so that a crash can be attributed."""
 
 import json
 import os
@@ -14,52 +14,56 @@ from sancai.doctor.finding import Finding
 
 PROGRAM = "sancai.doctor.probe"
 REFUSED = 3
-"""Exit code of a child that refuses what was asked, with a message meant for people."""
+"""Exit code of a child that rejects its arguments with a message for the user."""
 AUTOLOAD = "TORCH_DEVICE_BACKEND_AUTOLOAD"
-Hear = Callable[[Finding], None]
+FindingCallback = Callable[[Finding], None]
 
 
 @dataclass
-class _Heard:
-    """What a child said so far."""
+class _Progress:
+    """The findings of a child so far, and the check that it is running."""
 
     findings: list[Finding] = field(default_factory=list)
     trying: str = "torch"
 
 
-def examine(checks: Sequence[str], device: str, seconds: float, hear: Hear = lambda finding: None) -> list[Finding]:
-    """Run checks in a child process; a child that dies or hangs becomes a finding.
+def examine(
+    checks: Sequence[str], device: str, seconds: float, on_finding: FindingCallback = lambda finding: None
+) -> list[Finding]:
+    """Run checks in a child process; a crash or a timeout becomes a finding.
 
-    Where torch itself does not load because a maker's package cannot, the checks run again without such packages.
+    If torch does not load because a vendor's package fails, the checks run again without such packages.
 
     Args:
         checks: names of `probe.CHECKS`.
         device: `auto`, a chip or a device type.
-        seconds: how long the child may take.
-        hear: called with each finding as it comes.
+        seconds: timeout of the child.
+        on_finding: called with each finding as soon as it is known.
     """
-    found = _run(checks, device, seconds, hear, {})
+    found = _run(checks, device, seconds, on_finding, {})
     if found and found[-1].name == "torch" and found[-1].state == "bad" and os.environ.get(AUTOLOAD) != "0":
         note = Finding(
-            "autoload", "limited", "torch loads only without makers' packages",
-            f"set {AUTOLOAD}=0 to use the CPU, or mend the package named above",
+            "autoload", "limited", "torch loads only without vendors' packages",
+            f"set {AUTOLOAD}=0 to use the CPU, or repair the package named above",
         )  # fmt: skip
 
         ahead = [note]
 
-        def hear_again(finding: Finding) -> None:
+        def report_again(finding: Finding) -> None:
             if ahead and (finding.name, finding.state) != ("torch", "bad"):
-                hear(ahead.pop())
-            hear(finding)
+                on_finding(ahead.pop())
+            on_finding(finding)
 
-        again = _run(checks, "cpu", seconds, hear_again, {AUTOLOAD: "0"})
+        again = _run(checks, "cpu", seconds, report_again, {AUTOLOAD: "0"})
         if not any(f.name == "torch" and f.state == "bad" for f in again):
             return [*found, note, *again]
     return found
 
 
-def _run(checks: Sequence[str], device: str, seconds: float, hear: Hear, extra: dict[str, str]) -> list[Finding]:
-    heard = _Heard()
+def _run(
+    checks: Sequence[str], device: str, seconds: float, on_finding: FindingCallback, extra: dict[str, str]
+) -> list[Finding]:
+    progress = _Progress()
     with subprocess.Popen(
         [sys.executable, "-m", PROGRAM, device, *checks],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | extra,
@@ -71,21 +75,21 @@ def _run(checks: Sequence[str], device: str, seconds: float, hear: Hear, extra: 
         reader.start()
         try:
             for line in child.stdout or []:
-                _take(line, heard, hear)
+                _parse_line(line, progress, on_finding)
             code = child.wait()
         finally:
             expired = not clock.is_alive()
             clock.cancel()
             reader.join()
     if code:
-        finding = _died(heard.trying, code, "".join(errors), f"{seconds:.0f} s" if expired else None)
-        heard.findings.append(finding)
-        hear(finding)
-    return heard.findings
+        finding = _crash_finding(progress.trying, code, "".join(errors), f"{seconds:.0f} s" if expired else None)
+        progress.findings.append(finding)
+        on_finding(finding)
+    return progress.findings
 
 
-def _take(line: str, heard: _Heard, hear: Hear) -> None:
-    """Understand one line of a child; anything else that it prints is left out."""
+def _parse_line(line: str, progress: _Progress, on_finding: FindingCallback) -> None:
+    """Parse one line of a child; ignore anything else that it prints."""
     if not line.startswith("{"):
         return
     try:
@@ -93,16 +97,16 @@ def _take(line: str, heard: _Heard, hear: Hear) -> None:
     except ValueError:
         return
     if "trying" in message:
-        heard.trying = message["trying"]
+        progress.trying = message["trying"]
     elif "finding" in message:
         finding = Finding(**message["finding"])
-        heard.findings.append(finding)
-        hear(finding)
+        progress.findings.append(finding)
+        on_finding(finding)
 
 
-def _died(trying: str, code: int, errors: str, limit: str | None) -> Finding:
+def _crash_finding(trying: str, code: int, errors: str, limit: str | None) -> Finding:
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    said = lines[-1][:300] if lines else "it said nothing"
+    said = lines[-1][:300] if lines else "it printed nothing"
     if code == REFUSED:
         return Finding(trying, "bad", said)
     if limit:
@@ -113,7 +117,7 @@ def _died(trying: str, code: int, errors: str, limit: str | None) -> Finding:
 
 
 def _advice(said: str) -> str:
-    """Return what to do about failures that a chip's record knows."""
+    """Return the advice of a chip's record for an error message."""
     for chip in chips().values():
         for part, advice in chip.hints:
             if part in said:

@@ -1,4 +1,4 @@
-"""One line of what doctor found."""
+"""The result of one check."""
 
 import math
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ EXIT = {"good": 0, "limited": 1, "bad": 2}
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, how it stands, what was found, what to do; `facts` are figures for machines."""
+    """The result of a check: its name, state, message and advice; `facts` are values for programs."""
 
     name: str
     state: State
-    told: str
+    message: str
     advice: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -25,7 +25,7 @@ class Finding:
 
 
 def finite(value: float) -> float:
-    """Return a difference, infinity where it is not a number: the largest of several must not pass over it."""
+    """Return a difference, infinity if it is NaN, so that a maximum cannot miss it."""
     return float("inf") if math.isnan(value) else value
 
 

@@ -1,4 +1,4 @@
-"""Checks that need no torch: versions that belong together, device nodes, room on disk and in memory."""
+"""Checks without torch: matching versions, device nodes, free disk space and memory."""
 
 import glob
 import importlib.metadata
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from sancai.device import chips
 from sancai.doctor.finding import Finding
 
-LEAST_MEMORY, LEAST_DISK = 2 * 10**9, 10**9
+MIN_MEMORY, MIN_DISK = 2 * 10**9, 10**9
 
 
 def installation_findings() -> list[Finding]:
-    """Return everything that can be told before torch is loaded."""
-    return [_python(), _torch(), *_makers(), *_triton(), *_nodes(), *_visible(), _memory(), _disk()]
+    """Return the findings of all checks that do not load torch."""
+    return [_python(), _torch(), *_vendors(), *_triton(), *_nodes(), *_visible(), _memory(), _disk()]
 
 
 def version(package: str) -> str | None:
@@ -28,8 +28,8 @@ def version(package: str) -> str | None:
 
 
 def _python() -> Finding:
-    told = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    return Finding("python", "good", told)
+    message = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return Finding("python", "good", message)
 
 
 def _torch() -> Finding:
@@ -39,19 +39,19 @@ def _torch() -> Finding:
     return Finding("torch", "good", found)
 
 
-def _makers() -> Iterator[Finding]:
-    """Compare each maker's package with torch: they belong together line by line."""
+def _vendors() -> Iterator[Finding]:
+    """Compare the version of each vendor's package with that of torch."""
     torch = version("torch")
     for chip in chips().values():
         found = version(chip.distribution) if chip.distribution else None
         if found is None or torch is None or chip.module is None:
             continue
-        told = f"{chip.module} {found} beside torch {torch}"
+        message = f"{chip.module} {found} beside torch {torch}"
         if chip.pairs_with_torch and _line(found) != _line(torch):
             advice = f"{chip.module} {_line(found)} needs torch {_line(found)}: install matching versions"
-            yield Finding(chip.module, "bad", told, advice)
+            yield Finding(chip.module, "bad", message, advice)
         else:
-            yield Finding(chip.module, "good", told)
+            yield Finding(chip.module, "good", message)
 
 
 def _line(version: str) -> str:
@@ -59,14 +59,14 @@ def _line(version: str) -> str:
 
 
 def _triton() -> Iterator[Finding]:
-    """Two packages that both bring a module `triton` break each other."""
+    """Report several packages that provide a module `triton`: they break each other."""
     there = sorted(set(importlib.metadata.packages_distributions().get("triton", [])))
     if len(there) > 1:
         yield Finding("triton", "bad", f"{' and '.join(there)} are both installed", "keep the one made for your chip")
 
 
 def _nodes() -> Iterator[Finding]:
-    """Look for device nodes, whether they may be opened, and whether the maker's package is there."""
+    """Check device nodes: their permissions, and whether the vendor's package is installed."""
     for chip in chips().values():
         nodes = glob.glob(chip.device_nodes) if chip.device_nodes else []
         if not nodes:
@@ -83,7 +83,7 @@ def _nodes() -> Iterator[Finding]:
 
 
 def _visible() -> Iterator[Finding]:
-    """Name variables that hide devices."""
+    """Report environment variables that hide devices."""
     for name in sorted({c.visible_devices for c in chips().values() if c.visible_devices}):
         if name in os.environ:
             chosen = os.environ[name] or "nothing"
@@ -91,7 +91,7 @@ def _visible() -> Iterator[Finding]:
 
 
 def host_memory() -> tuple[int, int] | None:
-    """Return free and total bytes of this machine's memory, None where the system does not tell."""
+    """Return free and total bytes of this machine's memory, None if the system does not report them."""
     try:
         page = os.sysconf("SC_PAGE_SIZE")
         return os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
@@ -102,18 +102,18 @@ def host_memory() -> tuple[int, int] | None:
 def _memory() -> Finding:
     room = host_memory()
     if room is None:
-        return Finding("memory", "good", "the system does not tell")
+        return Finding("memory", "good", "unknown")
     free, total = room
-    told = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
-    if free < LEAST_MEMORY:
-        return Finding("memory", "limited", told, "close other programs: drawing takes about 1 GB, training 3 GB")
-    return Finding("memory", "good", told, facts={"total_bytes": total})
+    message = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
+    if free < MIN_MEMORY:
+        return Finding("memory", "limited", message, "close other programs: drawing takes about 1 GB, training 3 GB")
+    return Finding("memory", "good", message, facts={"total_bytes": total})
 
 
 def _disk() -> Finding:
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
-    told = f"{free / 1e9:.1f} GB free for temporary files"
-    if free < LEAST_DISK:
-        return Finding("disk", "limited", told, "make room, or set TMPDIR to a larger disk")
-    return Finding("disk", "good", told)
+    message = f"{free / 1e9:.1f} GB free for temporary files"
+    if free < MIN_DISK:
+        return Finding("disk", "limited", message, "free some space, or set TMPDIR to a larger disk")
+    return Finding("disk", "good", message)

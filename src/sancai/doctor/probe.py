@@ -1,4 +1,4 @@
-"""The child process: `python -m sancai.doctor.probe DEVICE CHECK …` writes one JSON line a step.
+"""The child process: `python -m sancai.doctor.probe DEVICE CHECK …` prints one JSON line per step.
 
 Every check is a function that yields findings about one platform.
 """
@@ -24,31 +24,31 @@ CHECKS = {
     "layers": "sancai.doctor.numerics", "training": "sancai.doctor.training", "pictures": "sancai.doctor.numerics",
     "drawing": "sancai.doctor.basics", "kernels": "sancai.doctor.speed", "speed": "sancai.doctor.speed",
 }  # fmt: skip
-"""Which module holds each check, a function of the same name."""
+"""The module of each check, which is a function of the same name."""
 
 
 def main(arguments: list[str]) -> int:
-    """Run the checks named after the device."""
+    """Run the named checks on a device."""
     device, *names = arguments
-    _say(trying="torch")
+    _emit(trying="torch")
     import torch
 
-    from sancai.device.platform import current
+    from sancai.device.platform import get_platform
 
-    _say(finding=Finding("torch loads", "good", f"{torch.get_num_threads()} threads").to_dict())
-    _say(trying="device")
-    here = current(device)
+    _emit(finding=Finding("torch loads", "good", f"{torch.get_num_threads()} threads").to_dict())
+    _emit(trying="device")
+    platform = get_platform(device)
     for name in names:
-        _say(trying=name)
+        _emit(trying=name)
         check: Check = getattr(importlib.import_module(CHECKS[name]), name)
         started = time.perf_counter()
-        for finding in check(here):
+        for finding in check(platform):
             finding.facts.setdefault("seconds", round(time.perf_counter() - started, 2))
-            _say(finding=finding.to_dict())
+            _emit(finding=finding.to_dict())
     return 0
 
 
-def _say(**message: Any) -> None:
+def _emit(**message: Any) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 

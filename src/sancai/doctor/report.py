@@ -1,4 +1,4 @@
-"""One file that an owner of a chip sends back: what was found, without names of hosts, users or paths."""
+"""The report of `sancai doctor --accept`: all findings, without names of hosts, users or paths."""
 
 import contextlib
 import getpass
@@ -16,11 +16,11 @@ from sancai.doctor.finding import Finding, finite, worst
 from sancai.errors import RequestError
 from sancai.media import write_file
 
-FORMAT = 1
+FORMAT = 2
 PATH = re.compile(r"(?<![\w./\\~])(?:[A-Za-z]:)?[/\\~][^\s:;,'\"()\[\]]*")
 HOST = re.compile(r"\b[A-Za-z][\w-]*(?:\.[\w-]+)*:\d{2,5}\b|\b\d+\.\d+\.\d+\.\d+(?::\d+)?\b")
-SHORTEST = 3
-"""Names of users and hosts with fewer letters would be found inside words."""
+MIN_NAME_LENGTH = 3
+"""Shorter names of users and hosts would match within words."""
 SPEEDS = ("tokens_per_second", "pictures_per_second", "train_steps_per_second", "matmul_tflops", "copy_gbs")
 TOLERANCE = 0.02
 
@@ -29,14 +29,14 @@ def report(findings: Iterable[Finding]) -> dict[str, Any]:
     """Return the report as plain values."""
     kept = [f.to_dict() for f in findings]
     code = worst(Finding(**f) for f in kept)
-    told: dict[str, Any] = _anonymous(
+    message: dict[str, Any] = _anonymous(
         {"format": FORMAT, "sancai": __version__, "exit_code": code, "findings": kept}, _own_names()
     )
-    return told
+    return message
 
 
 def write(path: pathlib.Path, values: dict[str, Any]) -> None:
-    """Write a report, whole or not at all."""
+    """Write a report atomically."""
     write_file(path, (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
 
 
@@ -44,7 +44,7 @@ def read(path: pathlib.Path) -> dict[str, Any]:
     """Read a report.
 
     Raises:
-        RequestError: it is not there, or no report.
+        RequestError: the file is missing or is not a report.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -58,7 +58,7 @@ def read(path: pathlib.Path) -> dict[str, Any]:
 
 
 def compare(first: dict[str, Any], second: dict[str, Any]) -> Iterator[tuple[bool, str]]:
-    """Yield lines on how the second report differs from the first, and whether each is fine."""
+    """Yield (is acceptable, line) for each difference between two reports."""
     one, two = (_by_name(values) for values in (first, second))
     for name in dict.fromkeys((*one, *two)):
         if name not in one or name not in two:
@@ -66,23 +66,23 @@ def compare(first: dict[str, Any], second: dict[str, Any]) -> Iterator[tuple[boo
             continue
         before, after = one[name], two[name]
         if before["state"] != after["state"]:
-            yield after["state"] == "good", f"{name}: {before['state']} became {after['state']}: {after['told']}"
+            yield after["state"] == "good", f"{name}: {before['state']} became {after['state']}: {after['message']}"
         yield from _figures(name, before["facts"], after["facts"])
 
 
 def _figures(name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[bool, str]]:
-    """Yield what the figures of one check say."""
+    """Yield the comparison of the values of one check."""
     for key in SPEEDS:
         if before.get(key) and after.get(key):
             yield True, f"{name}: {key} {before[key]:.4g} → {after[key]:.4g} ({after[key] / before[key]:.2f}×)"
     if "losses" in before and "losses" in after:
         yield _differ(f"{name}: losses of steps", *(dict(enumerate(f["losses"])) for f in (before, after)))
     if "norms" in before and "norms" in after:
-        yield _differ(f"{name}: norms at places", before["norms"], after["norms"])
+        yield _differ(f"{name}: norms of outputs", before["norms"], after["norms"])
 
 
 def _differ(what: str, before: dict[Any, float], after: dict[Any, float]) -> tuple[bool, str]:
-    """Return how far two sets of numbers are apart; sets of other names are not alike."""
+    """Return the largest relative difference of two sets of values; they must have the same keys."""
     if before.keys() != after.keys() or not before:
         return False, f"{what}: {len(before)} against {len(after)}, not the same ones"
     off = max(finite(abs(after[k] - before[k]) / max(abs(before[k]), 1e-6)) for k in before)
@@ -90,7 +90,7 @@ def _differ(what: str, before: dict[Any, float], after: dict[Any, float]) -> tup
 
 
 def _by_name(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return findings by name and number format; the last of equal ones stands."""
+    """Return findings by name and dtype; the last of equal ones counts."""
     return {" ".join(filter(None, (f["name"], f["facts"].get("dtype", "")))): f for f in values["findings"]}
 
 
@@ -110,7 +110,7 @@ def _own_names() -> list[str]:
     names = [str(pathlib.Path.home()), str(pathlib.Path.cwd()), tempfile.gettempdir(), sys.prefix, platform.node()]
     with contextlib.suppress(KeyError, OSError, ImportError):
         names.append(getpass.getuser())
-    return sorted((n for n in names if len(n) >= SHORTEST), key=len, reverse=True)
+    return sorted((n for n in names if len(n) >= MIN_NAME_LENGTH), key=len, reverse=True)
 
 
 def _file_name(path: re.Match[str]) -> str:

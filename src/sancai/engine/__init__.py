@@ -1,11 +1,13 @@
 """Inference: requests → events."""
 
-from sancai.engine.engine import Engine
-from sancai.engine.flow_sampler import FlowSettings, denoise
-from sancai.engine.request import Clip, Event, Progress, Request, Usage
+from sancai.checkpoint import GenerationConfig, SamplingConfig
+from sancai.engine.clip import FPS, Clip
+from sancai.engine.engine import Engine, OnStep
+from sancai.engine.look import LOOKS, Look, LookVocabulary, load_looks
+from sancai.engine.request import Announcement, Event, Progress, Request, Usage
 from sancai.tokenizer import Call, TextDelta, ThinkingDelta
 
 __all__ = [
-    "Call", "Clip", "Engine", "Event", "FlowSettings", "Progress", "Request", "TextDelta", "ThinkingDelta", "Usage",
-    "denoise",
+    "FPS", "LOOKS", "Announcement", "Call", "Clip", "Engine", "Event", "GenerationConfig", "Look", "LookVocabulary",
+    "OnStep", "Progress", "Request", "SamplingConfig", "TextDelta", "ThinkingDelta", "Usage", "load_looks",
 ]  # fmt: skip

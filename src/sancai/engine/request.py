@@ -1,17 +1,19 @@
 """What can be asked of the engine, and what it answers: a stream of typed events."""
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from sancai.engine.flow_sampler import FlowSettings
+from sancai.checkpoint import SamplingConfig
+from sancai.engine.clip import Clip
 from sancai.errors import RequestError
 from sancai.tokenizer import Call, Conversation, TextDelta, ThinkingDelta
 
 Kind = Literal["chat", "image", "video"]
-MOST_STEPS = 1000
+MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,30 +24,35 @@ class Request:
     conversation: several messages to answer instead of one prompt.  It says itself whether and how hard to think:
         models that were not trained for efforts want `effort="low"`.
     pictures: uint8 RGBA arrays (H, W, 4) that come before the prompt.
-    frames: of a clip.  steps, guidance: of the flow.  max_tokens, temperature: of text.
+    look: draw from this look instead of planning one.
+    seed: any integer from 0 to 2⁶³ − 1, NumPy's too.
+    frames: of a clip; None takes the model's usual number for the action.
+    think: whether to think before answering; None takes the model's default.
+    draws: whether a chat may draw where the model announces a picture.
+    sampling: settings of denoising and of text; None takes the model's own.
     """
 
     kind: Kind
     prompt: str = ""
     conversation: Conversation | None = None
     pictures: Sequence[np.ndarray] = ()
+    look: str | None = None
     seed: int = 0
-    frames: int = 8
-    steps: int = FlowSettings.steps
-    guidance: float = FlowSettings.guidance
-    think: bool = False
-    max_tokens: int = 128
-    temperature: float = 0.0
+    frames: int | None = None
+    think: bool | None = None
+    draws: bool = False
+    sampling: SamplingConfig | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", _integer(self.seed, "seed", "0 to 2⁶³ − 1"))
+        if self.frames is not None:
+            object.__setattr__(self, "frames", _integer(self.frames, "frames", "at least 1"))
         checks = (
             (self.kind in ("chat", "image", "video"), f"kind is {self.kind!r}; expected chat, image or video"),
-            (1 <= self.frames <= 64, f"frames is {self.frames}; choose 1 to 64"),
-            (1 <= self.steps <= MOST_STEPS, f"steps is {self.steps}; choose 1 to {MOST_STEPS} (12 is usual)"),
-            (0 <= self.guidance <= 20, f"guidance is {self.guidance}; choose 0 to 20 (1 is none, 4 is usual)"),
-            (self.max_tokens >= 1, f"max_tokens is {self.max_tokens}; choose at least 1"),
-            (0 <= self.temperature <= 10, f"temperature is {self.temperature}; choose 0 to 10"),
-            (0 <= self.seed < 2**63, f"seed is {self.seed}; choose 0 to 2⁶³ − 1"),
+            (isinstance(self.prompt, str), f"the prompt is of type {type(self.prompt).__name__}; expected a text"),
+            (self.frames is None or self.frames >= 1, f"frames is {self.frames}; choose at least 1"),
+            (0 <= self.seed <= MAX_SEED, f"seed is {self.seed}; choose 0 to 2⁶³ − 1"),
+            (self.look is None or self.kind != "chat", "a look is for pictures and clips; a chat takes none"),
         )
         for holds, problem in checks:
             if not holds:
@@ -68,6 +75,14 @@ class Request:
             raise RequestError("the conversation leaves nothing to answer; end it with a message and let it go on")
 
 
+def _integer(value: Any, name: str, choices: str) -> int:
+    """Return an integer of Python's or NumPy's as Python's."""
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise RequestError(f"{name} is {value!r}; choose a whole number, {choices}") from error
+
+
 @dataclass(frozen=True)
 class Progress:
     """Denoising step `step` of `steps` is done."""
@@ -77,10 +92,10 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Clip:
-    """Finished frames, uint8 RGBA (F, H, W, 4); a picture is a clip of one frame."""
+class Announcement:
+    """In a chat, the model announced a picture or clip of so many frames; it follows if the request lets it draw."""
 
-    frames: np.ndarray
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -93,4 +108,4 @@ class Usage:
     seconds: float
 
 
-Event = TextDelta | ThinkingDelta | Call | Progress | Clip | Usage
+Event = TextDelta | ThinkingDelta | Call | Progress | Announcement | Clip | Usage

@@ -1,15 +1,27 @@
-"""Choosing the next token."""
+"""Choosing the next token, and putting tokens together to text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_host
+from sancai.device.transfer import to_host
 
 
-def choose(logits: Tensor, temperature: float, generator: torch.Generator | None = None) -> int:
-    """Return a token id from logits (V,): the best at temperature 0, else a draw."""
+def sample_token(
+    logits: Tensor,
+    temperature: float,
+    generator: torch.Generator | None = None,
+    allowed: Collection[int] | None = None,
+) -> int:
+    """Return a token id from logits (V,): the likeliest at temperature 0, else a draw from the softmax.
+
+    Args:
+        allowed: if given, only these ids can be chosen; their relative probabilities stay the model's own.
+    """
+    if allowed is not None:
+        ids = sorted(allowed)
+        return ids[sample_token(to_host(logits.float())[ids], temperature, generator)]
     if temperature == 0:
         return int(to_host(logits.argmax()))
     weights = (to_host(logits.float()) / temperature).softmax(-1)

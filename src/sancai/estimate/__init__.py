@@ -1,14 +1,22 @@
-"""How long, how much memory, how much money: predictions before anything runs, and the counts behind them."""
+"""Estimates of time, memory and cost before anything runs: a cost model, rates, and traces to verify it."""
 
-from sancai.estimate.calibration import Calibration, calibrate, calibrated, way_of
-from sancai.estimate.predict import Predictor, Question, Span, Target
-from sancai.estimate.report import Training, assumption_lines, chip_runs, here_lines, here_run, speed_lines
-from sancai.estimate.subject import Subject, find_subject
+from sancai.estimate.calibration import Calibration, cached_calibration, calibrate, mode_of
+from sancai.estimate.cost_model import CostModel, ElementBytes, Workload
+from sancai.estimate.model_spec import ModelSpec, find_model
+from sancai.estimate.predict import Interval, Predictor, Scenario, Target
+from sancai.estimate.report import (
+    Training,
+    assumption_lines,
+    chip_executions,
+    local_execution,
+    local_lines,
+    speed_lines,
+)
 from sancai.estimate.trace import Trace
-from sancai.estimate.work import Formats, Load, Work
 
 __all__ = [
-    "Calibration", "Formats", "Load", "Predictor", "Question", "Span", "Subject", "Target", "Trace", "Training", "Work",
-    "assumption_lines", "calibrate", "calibrated", "chip_runs", "find_subject", "here_lines", "here_run",
-    "speed_lines", "way_of",
+    "Calibration", "CostModel", "ElementBytes", "Interval", "ModelSpec", "Predictor", "Scenario", "Target", "Trace",
+    "Training", "Workload",
+    "assumption_lines", "cached_calibration", "calibrate", "chip_executions", "find_model", "local_execution",
+    "local_lines", "mode_of", "speed_lines",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
-"""What this machine really reaches: measured once in half a minute, kept in the user's cache folder.
+"""Calibration: the rates that this machine reaches, measured once in half a minute and cached in the user's folder.
 
-Products, elementwise work and the mixing of streams are measured at several sizes, with inputs that come from
-memory, as in a model.  A launch is the time of a decoding step of a model too small to compute anything, over the
-number of its operators: that is what calling an operator costs in this code.
+Products, elementwise work and the mixing of streams are measured at several sizes, with inputs from memory instead of
+cache, as in a model.  The launch overhead is the time of a decoding step of a tiny model divided by the number of its
+operators.
 """
 
 import dataclasses
@@ -17,13 +17,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from sancai.device.identity import cache_folder
+from sancai.device.fingerprint import cache_folder
 from sancai.device.platform import Platform, synchronize
 from sancai.errors import CheckpointError
-from sancai.estimate.operator import totals
-from sancai.estimate.rates import CHAINED, Grid, MeasuredRates
-from sancai.estimate.work import Formats, Load, Way, Work
-from sancai.files import written_whole
+from sancai.estimate.cost_model import CostModel, ElementBytes, ExecutionMode, Workload
+from sancai.estimate.op_cost import totals
+from sancai.estimate.rates import SINKHORN, Grid, MeasuredRates
+from sancai.files import atomic_write
 from sancai.model import Cache, ModelConfig, Transformer
 from sancai.ops.attention import attention_products
 from sancai.ops.sinkhorn import sinkhorn
@@ -34,22 +34,22 @@ ROWS = (1, 4, 16, 64, 256, 1024)
 WIDTHS = (64, 256, 1024, 2048)
 TRAFFIC = (2**12, 2**16, 2**20, 2**24, 2**27)
 ROW = 256
-"""Numbers of a row of elementwise work."""
+"""Elements per row of elementwise work."""
 TOKENS, STREAMS, WIDTH = (1, 16, 128, 1024), 4, 512
-"""Of the streams that are mixed."""
+"""Sizes for the mixing of streams."""
 QUERIES, KEYS, HEADS, HEAD_DIM = (1, 16, 128, 512), 512, 8, 64
-"""Of the attention that is measured."""
+"""Sizes for attention."""
 POOL = 2**25
-"""Numbers that what is read takes together: more than caches hold, because a model reads each layer once."""
+"""Elements of all inputs together: more than CPU caches hold, because a model reads each layer once."""
 SETTLING_BYTES = 31 * 2**20
-"""Just below the largest block that the C library keeps."""
+"""Just below the largest block that the C library's allocator keeps."""
 LEAST_SECONDS, ROUNDS = 0.02, 3
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Measured rates, and what they were measured with."""
+    """Measured rates, and the configuration they were measured with."""
 
     device: str
     dtype: str
@@ -58,17 +58,17 @@ class Calibration:
     rates: MeasuredRates
 
     def save(self, path: pathlib.Path) -> None:
-        """Write the file; a reader never sees half of it."""
+        """Write the file atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path, shared=True) as partial:
+        with atomic_write(path, shared=True) as partial:
             partial.write_text(json.dumps({"version": VERSION} | dataclasses.asdict(self), indent=1) + "\n", "utf-8")
 
     @staticmethod
     def load(path: pathlib.Path) -> "Calibration":
-        """Read a file of `save`.
+        """Read a file written by `save`.
 
         Raises:
-            CheckpointError: it is none.
+            CheckpointError: the file is damaged or of another version.
         """
         try:
             values = json.loads(path.read_text("utf-8"))
@@ -78,11 +78,11 @@ class Calibration:
             rates |= {name: _grid(rates[name]) for name in ("products", "traffic", "streams", "scores")}
             return Calibration(rates=MeasuredRates(**rates), **values)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CheckpointError(f"{path} is no calibration ({error}); delete it and it is measured anew") from error
+            raise CheckpointError(f"{path} is not a calibration ({error}); delete it to measure again") from error
 
 
-def calibrated(platform: Platform) -> Calibration:
-    """Return the kept calibration of this device, number format and number of threads, or measure one and keep it."""
+def cached_calibration(platform: Platform) -> Calibration:
+    """Return the cached calibration of this device, dtype and number of threads; measure and cache it if missing."""
     path = cache_folder() / f"rates-{VERSION}-{_key(platform)}.json"
     if path.is_file():
         return Calibration.load(path)
@@ -103,26 +103,28 @@ def calibrate(platform: Platform) -> Calibration:
         )
         traffic = Grid((1,), TRAFFIC, (tuple(_traffic_rate(platform, pool, size) for size in TRAFFIC),))
         sizes, mixed = zip(*(_streams_rate(platform, pool, tokens) for tokens in TOKENS), strict=True)
-        launch, chained = _launch_seconds(platform)
+        launch, sinkhorn_launch = _launch_seconds(platform)
         widths, scored = zip(*(_scores_rate(platform, products, queries) for queries in QUERIES), strict=True)
     streams, scores = Grid((1,), sizes, (mixed,)), Grid((1,), widths, (scored,))
-    rates = MeasuredRates(products, traffic, streams, scores, launch, chained, overlaps=platform.device.type != "cpu")
+    rates = MeasuredRates(
+        products, traffic, streams, scores, launch, sinkhorn_launch, overlaps=platform.device.type != "cpu"
+    )
     dtype = str(platform.dtype).removeprefix("torch.")
     return Calibration(platform.name, dtype, torch.get_num_threads(), torch.__version__, rates)
 
 
 def _settle_allocator() -> None:
-    """Bring the C library's memory into the state of a process that has run for a while.
+    """Bring the C library's allocator into its steady state.
 
-    It hands blocks back to the system, and pays for fresh pages at every use, until it has seen a larger one freed.
+    It returns blocks to the system, and pays for fresh pages at every use, until a larger block has been freed.
     """
     torch.empty(SETTLING_BYTES, dtype=torch.uint8, device="cpu")
 
 
 def best_seconds(platform: Platform, work: Callable[[], object], least: float = LEAST_SECONDS) -> float:
-    """Return the time of one call: the best of some rounds, each long enough for the clock.
+    """Return the time of one call in seconds: the best of several rounds, each long enough for the clock.
 
-    With one thread on a CPU it is the time that this process computed, whatever else the machine does meanwhile.
+    With one thread on a CPU this is processor time, which other processes do not affect.
     """
     is_alone = platform.device.type == "cpu" and torch.get_num_threads() == 1
     clock = time.process_time if is_alone else time.perf_counter
@@ -143,7 +145,7 @@ def best_seconds(platform: Platform, work: Callable[[], object], least: float = 
 
 
 def _product_rate(platform: Platform, pool: torch.Tensor, rows: int, width: int) -> float:
-    """Return FLOPs a second of (rows, width) × (width, width), each time another weight, without the launch."""
+    """Return FLOP/s of (rows, width) × (width, width), each call with another weight, without launch overhead."""
     weights = itertools.cycle(pool.view(-1, width, width).unbind())
     left = torch.randn(rows, width, device=platform.device, dtype=torch.float32).to(platform.dtype)
     small = left[:1, :1].contiguous()
@@ -153,13 +155,13 @@ def _product_rate(platform: Platform, pool: torch.Tensor, rows: int, width: int)
 
 
 def _traffic_rate(platform: Platform, pool: torch.Tensor, size: int) -> float:
-    """Return bytes a second of elementwise work whose launches move `size` bytes."""
+    """Return bytes per second of elementwise work whose launches move `size` bytes."""
     rows = max(size // pool.element_size() // ROW // 2, 1)
     inputs = itertools.cycle(pool[: len(pool) // (rows * ROW) * rows * ROW].view(-1, rows, ROW).unbind())
     tiny = pool[:1].view(1, 1)
 
     def chain(t: torch.Tensor) -> None:
-        """Keep results alive for a while, as layers do: fresh memory costs as well."""
+        """Keep results alive as layers do, because fresh memory has a cost as well."""
         squared = t * t
         weights = squared.softmax(-1)
         torch.cat([weights, squared], -1).sum(-1)
@@ -170,7 +172,7 @@ def _traffic_rate(platform: Platform, pool: torch.Tensor, size: int) -> float:
 
 
 def _streams_rate(platform: Platform, pool: torch.Tensor, tokens: int) -> tuple[float, float]:
-    """Return the bytes of a launch, and bytes a second, of weighing and mixing the streams of some tokens."""
+    """Return bytes per launch and bytes per second of weighing and mixing the streams of `tokens` tokens."""
     numbers = tokens * STREAMS * WIDTH
     inputs = itertools.cycle(pool[: len(pool) // numbers * numbers].view(-1, 1, tokens, STREAMS, WIDTH).unbind())
     first = pool[: STREAMS * WIDTH].view(1, 1, STREAMS, WIDTH)
@@ -187,12 +189,12 @@ def _streams_rate(platform: Platform, pool: torch.Tensor, tokens: int) -> tuple[
 
 
 def _scores_rate(platform: Platform, products: Grid, queries: int) -> tuple[float, float]:
-    """Return the bytes of a launch, and bytes a second, of attention without its products."""
+    """Return bytes per launch and bytes per second of attention without its products."""
     number = torch.finfo(platform.dtype).bits // 8
     config = ModelConfig(num_attention_heads=HEADS, head_dim=HEAD_DIM, sliding_window=KEYS, qk_rope_head_dim=8)
-    work = Work(config, way_of(platform), Formats(math=number))
-    load = Load(text=queries, context=KEYS - queries)
-    listed = [o for o in work.reading(load, queries, 0, 0) if o.kind != "vector"]
+    work = CostModel(config, mode_of(platform), ElementBytes(math=number))
+    workload = Workload(text=queries, context=KEYS - queries)
+    listed = [o for o in work.attention(workload, queries, 0, 0) if o.kind != "vector"]
     between = totals(o for o in listed if o.kind == "scores")
     multiplied = sum(o.flops / products.at(o.rows, o.weights) for o in listed if o.kind == "matrix")
 
@@ -211,11 +213,11 @@ SMALLEST = ModelConfig(
     vocab_size=32, hidden_size=16, num_hidden_layers=6, compress_ratios=(0, 4, 16, 4, 16, 4, 0), head_dim=16,
     q_lora_rank=16, o_lora_rank=16, moe_intermediate_size=16, hc_sinkhorn_iters=20, visual=None,
 )  # fmt: skip
-"""A model in which starting operators is everything."""
+"""A model whose time is all launch overhead."""
 
 
 def _launch_seconds(platform: Platform) -> tuple[float, float]:
-    """Return the time of a decoding step of the smallest model over its operators, and of Sinkhorn's over its own."""
+    """Return the launch overhead in seconds: of a decoding step of the smallest model, and of Sinkhorn iterations."""
     model = Transformer(SMALLEST).to(platform.device).eval().requires_grad_(False)
     model.compute_dtype = platform.dtype
     context = 64
@@ -227,25 +229,25 @@ def _launch_seconds(platform: Platform) -> tuple[float, float]:
         model.logits(output.hidden[:, -1])
 
     number = torch.finfo(platform.dtype).bits / 8
-    load = Load(text=1, context=context, scored=1, keeps_cache=True)
-    listed = Work(SMALLEST, way_of(platform), Formats(math=number, weights=4, experts=4)).forward(load)
-    inside = totals(o for o in listed if o.part == CHAINED).launches
+    workload = Workload(text=1, context=context, scored=1, keeps_cache=True)
+    listed = CostModel(SMALLEST, mode_of(platform), ElementBytes(math=number, weights=4, experts=4)).forward(workload)
+    inside = totals(o for o in listed if o.part == SINKHORN).launches
     streams = SMALLEST.hc_mult
     logits = torch.zeros(streams, streams, 1, 1, device=platform.device, dtype=torch.float32)
     once = best_seconds(platform, lambda: sinkhorn(logits, SMALLEST.hc_sinkhorn_iters, SMALLEST.hc_eps))
     sites = 2 * SMALLEST.num_hidden_layers
-    whole = best_seconds(platform, step)
+    total = best_seconds(platform, step)
     others = totals(listed).launches - inside
-    return max(whole - sites * once, whole / 10) / others, once * sites / inside
+    return max(total - sites * once, total / 10) / others, once * sites / inside
 
 
-def way_of(platform: Platform) -> Way:
-    """Return how this code runs on a device."""
-    return "host" if platform.device.type == "cpu" else "plain"
+def mode_of(platform: Platform) -> ExecutionMode:
+    """Return the execution mode of this code on a device."""
+    return "cpu" if platform.device.type == "cpu" else "eager"
 
 
 def _key(platform: Platform) -> str:
-    """Return what tells one calibration from another, as part of a file name."""
+    """Return the key of a calibration, as part of a file name."""
     dtype = str(platform.dtype).removeprefix("torch.")
     words = (platform.name, dtype, f"{torch.get_num_threads()}-threads", f"torch-{torch.__version__}")
     return "".join(c if c.isalnum() or c in "-." else "-" for c in "-".join(words).lower())

@@ -1,45 +1,45 @@
-"""Memory of a run: states of training and what a backward pass needs."""
+"""Memory of training: parameters and optimizer state, and activations for the backward pass."""
 
-from sancai.estimate.operator import totals
-from sancai.estimate.work import Formats, Load, Work, turns_of
+from sancai.estimate.cost_model import CostModel, ElementBytes, Workload, chunk_count
+from sancai.estimate.op_cost import totals
 from sancai.model import ModelConfig
 from sancai.ops.grouped_matmul import TILE
 
 STATE_BYTES = 16
-"""Bytes of a parameter in training: fp32 weight, gradient, momentum and average."""
+"""Bytes per parameter in training: fp32 weight, gradient, momentum and EMA."""
 
 
 def training_bytes(parameters: int) -> int:
-    """Return the bytes of weights, gradients, the optimizer's momentum and the weights' average."""
+    """Return the bytes of weights, gradients, the optimizer's momentum and the EMA of the weights."""
     return parameters * STATE_BYTES
 
 
-def activation_bytes(config: ModelConfig, formats: Formats, load: Load, recompute: bool = True) -> float:
-    """Return what the backward pass of a pass keeps: with `recompute` the streams between layers and one layer.
+def activation_bytes(config: ModelConfig, formats: ElementBytes, workload: Workload, recompute: bool = True) -> float:
+    """Return the bytes of activations kept for the backward pass; `recompute` keeps layer inputs and one layer.
 
-    Half of the traffic of vector work is written, and what is written is kept; products write what the vector
-    work after them reads.
+    Half of the traffic of elementwise work is written, and everything written is kept; the outputs of products are read
+    by the elementwise work after them.
     """
-    work = Work(config, "kernels", formats)
-    visual = load.committed + load.noisy
-    each = 0.5 * totals(o for o in work.layer(load, max(config.compress_ratios)) if o.kind == "vector").bytes
-    streams = load.batch * (load.text + visual) * config.hc_mult * config.hidden_size * formats.math
+    work = CostModel(config, "fused", formats)
+    visual = workload.committed + workload.noisy
+    each = 0.5 * totals(o for o in work.layer(workload, max(config.compress_ratios)) if o.kind == "vector").bytes
+    streams = workload.batch * (workload.text + visual) * config.hc_mult * config.hidden_size * formats.math
     layers = config.num_hidden_layers
     return layers * streams + each if recompute else layers * each
 
 
-def copied_bytes(config: ModelConfig, load: Load, number_bytes: float = 2.0) -> float:
-    """Return what tiles of experts keep for the backward pass where no grouped kernel is: copies of weights.
+def copied_bytes(config: ModelConfig, workload: Workload, number_bytes: float = 2.0) -> float:
+    """Return the bytes of expert weights that tiles copy and keep for the backward pass, without a grouped kernel.
 
-    Each tile of 16 rows holds a copy of its expert's weights; every expert may leave one tile partly empty.
-    Products whose tiles take turns keep nothing.
+    Each tile of 16 rows has a copy of its expert's weights; every expert may have one partly empty tile.  Products in
+    several chunks keep nothing.
     """
     one = config.hidden_size * config.moe_intermediate_size * number_bytes
-    sides = [(load.text, config.n_routed_experts, config.num_experts_per_tok)] * config.num_hidden_layers
-    if load.with_mtp:
+    sides = [(workload.text, config.n_routed_experts, config.num_experts_per_tok)] * config.num_hidden_layers
+    if workload.with_mtp:
         sides += sides[:1]
-    visual, tokens = config.visual, load.committed + load.noisy
+    visual, tokens = config.visual, workload.committed + workload.noisy
     if visual is not None and tokens:
         sides += [(tokens, visual.n_routed_experts, visual.num_experts_per_tok)] * config.num_hidden_layers
-    copies = [(load.batch * n * chosen // TILE + count) * one for n, count, chosen in sides]
-    return 3 * sum(copy for copy in copies if turns_of(copy) == 1)
+    copies = [(workload.batch * n * chosen // TILE + count) * one for n, count, chosen in sides]
+    return 3 * sum(copy for copy in copies if chunk_count(copy) == 1)

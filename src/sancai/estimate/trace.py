@@ -1,7 +1,7 @@
-"""What a run really asks of a device, counted operator by operator: FLOPs, bytes, launches, memory.
+"""Trace of a run: FLOPs, bytes moved, kernel launches and peak memory, counted operator by operator.
 
-`Trace` watches every operator below autograd.  On the device `meta`, which computes shapes only, a model
-of any size runs in a small memory; on a real device the same counts are those of the real run.
+`Trace` sees every operator below autograd.  On the meta device, which computes shapes only, a model of any size runs in
+little memory; on a real device the counts are those of the real run.  FLOPs come from PyTorch's `flop_registry`.
 
     with torch.device("meta"):
         model = Transformer(config)
@@ -12,36 +12,37 @@ of any size runs in a small memory; on a real device the same counts are those o
 
 import weakref
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from math import prod
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
-Shape = tuple[int, ...]
 FREE = (
     "detach", "view", "_unsafe_view", "lift_fresh", "alias", "empty", "empty_strided", "empty_like", "new_empty",
     "prim::device",
 )  # fmt: skip
-"""Operators that move nothing, and the question where a tensor is."""
+"""Operators that move no data."""
 GATHERS = ("index", "index_select", "gather", "embedding")
-"""Operators that read as much as they write, however large the tensor they pick from."""
+"""Operators that read as much as they write, however large their source is."""
 SCATTERS = ("index_put_", "_index_put_impl_")
-"""Operators that read what they add, and read and write as much of the tensor they add it to (their last operand)."""
-CROSSING = ("_to_copy", "copy_")
-"""Operators that may take tensors of two devices."""
+"""Operators that read their last operand, and read and write as much of the tensor that they add it to."""
+TRANSFERS = ("_to_copy", "copy_")
+"""Operators that may take tensors on two devices."""
 
 
 class Trace(TorchDispatchMode):
-    """Counts of everything that runs inside.
+    """Counts every operator within a `with` block.
 
-    parts: FLOPs, bytes and launches by part; whoever runs the model sets `part`.
-    flops_of: FLOPs by part and number format.  dtypes: floating results by part and number format.
+    parts: FLOPs, bytes and launches by part; the caller sets `part`.
+    flops_of: FLOPs by part and dtype.
+    dtypes: floating-point outputs by part and dtype.
     calls: launches by operator.
-    mixed: operators whose tensors stood on several devices.  wide: operators that met float64 or complex.
+    mixed: operators whose tensors were on several devices.
+    wide: operators with float64 or complex tensors.
     """
 
     def __init__(self, device: str = "meta") -> None:
@@ -59,12 +60,12 @@ class Trace(TorchDispatchMode):
 
     @property
     def flops(self) -> int:
-        """Floating point operations of matrix products; a multiplication and its addition are two."""
+        """Floating-point operations of matrix products; a multiply-add counts as two."""
         return sum(self.flops_of.values())
 
     @property
     def bytes_moved(self) -> int:
-        """What all operators read and wrote."""
+        """Bytes read and written by all operators."""
         return sum(counts["bytes"] for counts in self.parts.values())
 
     @property
@@ -79,17 +80,17 @@ class Trace(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        read, made = list(_tensors((args, kwargs))), list(_tensors(out))
-        if any(t.device.type == self.device for t in (*read, *made)):
-            self._count(func, args, read, made)
+        if any(t.device.type == self.device for t in _tensors((args, kwargs, out))):
+            self._count(func, args, kwargs or {}, out)
         return out
 
-    def _count(self, func: Any, args: Any, read: list[Tensor], made: list[Tensor]) -> None:
+    def _count(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
+        read, made = list(_tensors((args, kwargs))), list(_tensors(out))
         name = func._schema.name.removeprefix("aten::")
-        self._judge(name, [*read, *made])
+        self._check(name, [*read, *made])
         counts = self.parts[self.part]
-        if name in FLOPS:
-            flops = FLOPS[name](args, made[0])
+        if (formula := flop_registry.get(func.overloadpacket)) is not None:
+            flops = formula(*args, **kwargs, out_val=out)
             self.flops_of[self.part, made[0].dtype] += flops
             counts["flops"] += flops
         known = {t.untyped_storage()._cdata for t in read}
@@ -102,16 +103,16 @@ class Trace(TorchDispatchMode):
             counts["launches"] += 1
             counts["bytes"] += sum(t.numel() * t.element_size() for t in _moved(name, read, made))
 
-    def _judge(self, name: str, everything: list[Tensor]) -> None:
-        """Note operators that a chip would refuse."""
-        places = {t.device for t in everything if t.dim() or t.device.type != "cpu"}
-        if len(places) > 1 and name not in CROSSING:
+    def _check(self, name: str, everything: list[Tensor]) -> None:
+        """Record operators that a chip would reject."""
+        devices = {t.device for t in everything if t.dim() or t.device.type != "cpu"}
+        if len(devices) > 1 and name not in TRANSFERS:
             self.mixed[name] += 1
         if any(t.dtype == torch.float64 or t.dtype.is_complex for t in everything):
             self.wide[name] += 1
 
     def _hold(self, tensor: Tensor, known: set[int]) -> None:
-        """Count memory from a storage's birth, unless it is an operand's, to its death."""
+        """Count the memory of a storage from its allocation to its release; operands were counted before."""
         storage = tensor.untyped_storage()
         key, size = storage._cdata, storage.nbytes()
         if tensor.device.type != self.device or key in self._held or key in known:
@@ -126,7 +127,7 @@ class Trace(TorchDispatchMode):
 
 
 def _moved(name: str, read: list[Tensor], made: list[Tensor]) -> list[Tensor]:
-    """Return tensors as large as what an operator reads and writes."""
+    """Return tensors with the total size of what an operator reads and writes."""
     if name in GATHERS:
         return made * 2
     return [read[-1]] * 3 if name in SCATTERS else [*read, *made]
@@ -141,33 +142,3 @@ def _tensors(tree: Any) -> Iterator[Tensor]:
     elif isinstance(tree, list | tuple):
         for branch in tree:
             yield from _tensors(branch)
-
-
-def _product(args: Any, made: Tensor) -> int:
-    """Return the FLOPs of (…, M, K) × (…, K, N): the first matrix is the last but one tensor of the arguments."""
-    matrices = [a for a in args if isinstance(a, Tensor)]
-    return 2 * made.numel() * matrices[-2].shape[-1]
-
-
-def _convolution(args: Any, made: Tensor) -> int:
-    """Return the FLOPs of a convolution with weight (O, I, …)."""
-    return 2 * made.numel() * prod(args[1].shape[1:])
-
-
-def _convolution_back(args: Any, made: Tensor) -> int:
-    """Return the FLOPs of both gradients of a convolution."""
-    gradient, weight = args[0], args[2]
-    return 4 * gradient.numel() * prod(weight.shape[1:])
-
-
-def _attention(args: Any, made: Tensor) -> int:
-    """Return the FLOPs of queries (B, H, T, K) over keys (B, H, S, K) with values (B, H, S, V)."""
-    query, key, value = args[:3]
-    return 2 * prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + value.shape[-1])
-
-
-FLOPS: dict[str, Callable[[Any, Tensor], int]] = {
-    "mm": _product, "bmm": _product, "addmm": _product, "baddbmm": _product,
-    "convolution": _convolution, "convolution_backward": _convolution_back,
-    "_scaled_dot_product_flash_attention_for_cpu": _attention,
-}  # fmt: skip

@@ -1,6 +1,7 @@
 """`sancai eval characters`: every capability on held-out compositions, next to what real pictures score."""
 
 import copy
+import dataclasses
 import random
 import re
 from collections import defaultdict
@@ -12,15 +13,14 @@ import numpy as np
 
 from sancai import media
 from sancai.api import Sancai
-from sancai.codec import PixelCodec
 from sancai.data.arithmetic import addition
 from sancai.data.characters.captions import DOING, caption
 from sancai.data.characters.library import Character, Library
 from sancai.data.characters.questions import Asker, other_actions
 from sancai.data.characters.split import draw_character
-from sancai.engine import FlowSettings, denoise
+from sancai.engine import Request, SamplingConfig
+from sancai.engine.request import Kind
 from sancai.evals.sprites import FrameScore, SpriteJudge
-from sancai.flow import drain
 
 SEED = 20261124
 BATCH = 16
@@ -51,8 +51,8 @@ class EvalConfig:
     clips: int = 512
     reads: int = 512
     sums: int = 512
-    steps: int = FlowSettings.steps
-    guidance: float = FlowSettings.guidance
+    sampling: SamplingConfig | None = None
+    """None takes the model's own settings."""
     split: Split = "held-out"
     """held-out: compositions that training never saw; validation: what training may see, to choose settings by."""
 
@@ -80,10 +80,10 @@ def cases(library: Library, count: int, split: Split = "held-out") -> list[Case]
     for _ in range(count):
         who, direction = draw_character(library, rng, held_out=held_out)
         clip = library.animations[who["action"]]["clip"]
-        first, whole = (library.visible(who, direction, f) for f in (clip[:1], clip))
+        first, in_clip = (library.visible(who, direction, f) for f in (clip[:1], clip))
         kind, question, answer = _question(library, who, direction, first, rng)
         still = caption(library, who, direction, visible=first, video=False)
-        film = caption(library, who, direction, visible=whole, video=True)
+        film = caption(library, who, direction, visible=in_clip, video=True)
         found.append(Case(who, direction, still, film, kind, question, answer))
     return found
 
@@ -210,20 +210,24 @@ class CharacterSuite:
 
     def _generate(self, asked: Sequence[tuple[str, Sequence[np.ndarray]]], frames: int) -> list[np.ndarray]:
         """Return one clip (frames, 64, 64, 4) for each (prompt, pictures)."""
-        engine, out = self.model.engine, []
-        codec = PixelCodec(engine.codec.side if engine.codec else 8)
-        settings = FlowSettings(steps=self.config.steps, guidance=self.config.guidance)
+        out: list[np.ndarray] = []
+        kind: Kind = "image" if frames == 1 else "video"
         size = BATCH if frames == 1 else BATCH // 4
         for start in range(0, len(asked), size):
-            rows = asked[start : start + size]
-            asking = [*rows, *(("", pictures) for _, pictures in rows)]
-            cache = engine.prefill([engine.drawing_prompt(p, pictures, frames) for p, pictures in asking])
-            seeds = [SEED + start + n for n in range(len(rows))]
-            shape = (frames, 8, 8, codec.channels)
-            latents = drain(denoise(engine.model, cache, shape, range(frames), settings, seeds, codec.bound))
-            out += [codec.decode(row) for row in latents]
+            common = Request(kind=kind, frames=frames, sampling=self.config.sampling)
+            requests = [
+                dataclasses.replace(common, prompt=prompt, pictures=pictures, seed=SEED + start + n)
+                for n, (prompt, pictures) in enumerate(asked[start : start + size])
+            ]
+            clips = self.model.engine.draw(requests)
+            out += [self._nothing(frames) if clip is None else clip.frames for clip in clips]
             self.tell(f"  {min(start + size, len(asked))} of {len(asked)}")
         return out
+
+    def _nothing(self, frames: int) -> np.ndarray:
+        """Return what is scored where the model declined to draw: clear frames (F, H, W, 4)."""
+        side = self.model.engine.generation.frame_size
+        return np.zeros((frames, side, side, 4), np.uint8)
 
     # -- reading and sums ---------------------------------------------------------------------
 
@@ -237,8 +241,8 @@ class CharacterSuite:
                 tally.add("question", right)
                 tally.add(f"question_{case.question_kind}", right)
                 if number % 4 == 0:
-                    told = self._ask(shown, "describe the character.")
-                    tally.add("caption_f1", chunk_f1(told, case.image_caption))
+                    answer = self._ask(shown, "describe the character.")
+                    tally.add("caption_f1", chunk_f1(answer, case.image_caption))
         return {"model": model.means(), "unrelated": blind.means()}
 
     def _ask(self, shown: Case, question: str) -> str:
@@ -250,8 +254,8 @@ class CharacterSuite:
         for _ in range(self.config.sums):
             item = addition(rng.randint(10, 99), rng.randint(10, 99))
             for name, think in (("worked_out", True), ("straight", False)):
-                told = self.model.chat(item.question, think=think, max_tokens=64).text.strip()
-                tally.add(name, told == item.answer)
+                answer = self.model.chat(item.question, think=think, max_tokens=64).text.strip()
+                tally.add(name, answer == item.answer)
         return {"model": tally.means()}
 
 
@@ -273,11 +277,11 @@ def blur(picture: np.ndarray) -> np.ndarray:
     return media.blur(picture, 2.0)
 
 
-def chunk_f1(told: str, truth: str) -> float:
+def chunk_f1(answer: str, truth: str) -> float:
     """Return the F1 of the facts in two captions (`red boots`, `facing left`)."""
     first, second = (
         {c.strip() for c in re.split(r",|\band\b|\bwith\b|\bwearing\b|\bholding\b", text) if c.strip()}
-        for text in (told, truth)
+        for text in (answer, truth)
     )
     return 2 * len(first & second) / max(len(first) + len(second), 1)
 

@@ -2,17 +2,9 @@
 
 from sancai.flow.guidance import guide
 from sancai.flow.path import corrupt, flow_loss, sample_sigma, shift, velocity
-from sancai.flow.solver import drain, solve, solve_stepwise, timesteps
+from sancai.flow.sampler import SAMPLERS, DrawNoise, Predict, Sampler, SamplerState, get_sampler, sample, timesteps
 
 __all__ = [
-    "corrupt",
-    "drain",
-    "flow_loss",
-    "guide",
-    "sample_sigma",
-    "shift",
-    "solve",
-    "solve_stepwise",
-    "timesteps",
-    "velocity",
-]
+    "SAMPLERS", "DrawNoise", "Predict", "Sampler", "SamplerState", "corrupt", "flow_loss", "get_sampler", "guide",
+    "sample", "sample_sigma", "shift", "timesteps", "velocity",
+]  # fmt: skip

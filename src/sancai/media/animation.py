@@ -1,23 +1,26 @@
-"""Clips → animation files: GIF, WebP, APNG, MP4, and sprite sheets with JSON."""
+"""Clips → animation files: GIF, WebP, APNG and MP4."""
 
 import io
 import itertools
-import json
-import pathlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
 from sancai.errors import MediaError
-from sancai.media.picture import png_bytes, png_info
+from sancai.media.picture import png_info
 
 CLEAR_INDEX = 255
 GIF_TICK = 10
-"""Milliseconds of GIF's clock."""
+"""Resolution of a GIF's delays, in milliseconds."""
+GIF_SHORTEST = 20
+"""Browsers play a GIF delay of 10 ms or less as 100 ms, so no frame gets less than this (50 frames a second)."""
+HD_HEIGHT = 720
+"""From this height on, players take an untagged video for BT.709; below it for BT.601."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +31,13 @@ class Playback:
     loop: bool = True
     parameters: str | None = None
 
-    def durations(self, count: int, tick: int = 1) -> list[int]:
-        """Return how long each of `count` frames stays, in ms; ticks round, the whole clip keeps its length."""
+    def durations(self, count: int, tick: int = 1, shortest: int = 1) -> list[int]:
+        """Return how long each of `count` frames stays, in ms.
+
+        Multiples of `tick` whose sum keeps the clip's length, unless `shortest` slows it down.
+        """
         ends = [round(n * 1000 / self.fps / tick) * tick for n in range(count + 1)]
-        return [end - start for start, end in itertools.pairwise(ends)]
+        return [max(end - start, shortest) for start, end in itertools.pairwise(ends)]
 
 
 def animation_bytes(frames: np.ndarray, suffix: str, playback: Playback) -> bytes:
@@ -62,7 +68,7 @@ def _gif(frames: np.ndarray, playback: Playback) -> bytes:
         picture = Image.fromarray(np.where(visible, index, CLEAR_INDEX).astype(np.uint8), "P")
         picture.putpalette(palette)
         pictures.append(picture)
-    times = playback.durations(len(pictures), GIF_TICK)
+    times = playback.durations(len(pictures), GIF_TICK, GIF_SHORTEST)
     options: dict[str, object] = {"loop": 0} if playback.loop else {}
     if playback.parameters:
         options["comment"] = playback.parameters.encode()
@@ -76,9 +82,10 @@ def _webp(frames: np.ndarray, playback: Playback) -> bytes:
 
 
 def _apng(frames: np.ndarray, playback: Playback) -> bytes:
+    """Frames overwrite each other: with disposal to clear, Pillow would drop wholly clear frames."""
     times, loop = playback.durations(len(frames)), 0 if playback.loop else 1
     info = png_info(playback.parameters)
-    return _save(_pictures(frames), "PNG", times, loop=loop, disposal=1, blend=0, pnginfo=info)
+    return _save(_pictures(frames), "PNG", times, loop=loop, disposal=0, blend=0, pnginfo=info)
 
 
 def _save(pictures: list[Image.Image], kind: str, times: list[int], **options: object) -> bytes:
@@ -89,41 +96,34 @@ def _save(pictures: list[Image.Image], kind: str, times: list[int], **options: o
 
 
 def _mp4(frames: np.ndarray, playback: Playback) -> bytes:
-    """MP4 has no transparency: the clip lies on white, three times over so that players show it."""
-    alpha = frames[..., 3:].astype(np.float32) / 255
-    flat = (frames[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
+    """Encode on white, as MP4 has no transparency; a loop is written three times over, so that players show it."""
+    flat = _on_white(frames)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(playback.fps).limit_denominator(1000))
-        stream.height, stream.width = flat.shape[1] // 2 * 2, flat.shape[2] // 2 * 2
+        stream.height, stream.width = flat.shape[1:3]
         stream.pix_fmt, stream.options = "yuv420p", {"crf": "12"}
+        space, tag = _color_space(stream.height)
+        context = stream.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = tag
+        context.color_range = ColorRange.MPEG
         for picture in np.concatenate([flat] * (3 if playback.loop else 1)):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[: stream.height, : stream.width]), "rgb24")
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace=space, dst_color_range=ColorRange.MPEG)
+            frame.color_primaries = frame.color_trc = tag
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return buffer.getvalue()
 
 
-def sheet_bytes(frames: np.ndarray, name: str, tag: str, playback: Playback) -> tuple[bytes, bytes]:
-    """Return a sprite sheet (one row, PNG) and its description in Aseprite's JSON layout."""
-    count, height, width, _ = frames.shape
-    times = playback.durations(count)
-    row = np.ascontiguousarray(frames.transpose(1, 0, 2, 3).reshape(height, count * width, 4))
-    places = [
-        {
-            "filename": f"{pathlib.PurePath(name).stem} {number}",
-            "frame": {"x": number * width, "y": 0, "w": width, "h": height},
-            "rotated": False,
-            "trimmed": False,
-            "spriteSourceSize": {"x": 0, "y": 0, "w": width, "h": height},
-            "sourceSize": {"w": width, "h": height},
-            "duration": times[number],
-        }
-        for number in range(count)
-    ]
-    meta = {
-        "app": "sancai", "version": "1.0", "image": name, "format": "RGBA8888",
-        "size": {"w": count * width, "h": height}, "scale": "1",
-        "frameTags": [{"name": tag, "from": 0, "to": count - 1, "direction": "forward"}],
-    }  # fmt: skip
-    return png_bytes(row, playback.parameters), json.dumps({"frames": places, "meta": meta}, indent=1).encode()
+def _color_space(height: int) -> tuple[Colorspace, int]:
+    """Return the matrix that players assume for this height without tags, and its tag (ITU-T H.273)."""
+    return (Colorspace.ITU709, 1) if height >= HD_HEIGHT else (Colorspace.ITU601, 6)
+
+
+def _on_white(frames: np.ndarray) -> np.ndarray:
+    """Return RGB frames (F, H, W, 3) on white, padded to even sides (yuv420p halves them)."""
+    alpha = frames[..., 3:].astype(np.float32) / 255
+    flat = (frames[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
+    odd = [(0, 0), (0, flat.shape[1] % 2), (0, flat.shape[2] % 2), (0, 0)]
+    return np.pad(flat, odd, constant_values=255)

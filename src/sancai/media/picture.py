@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageFilter, UnidentifiedImageError
@@ -22,14 +23,28 @@ def read_picture(path: str | pathlib.Path, side: int = 64) -> np.ndarray:
     if not path.is_file():
         raise MediaError(f"no picture at {path}; give the path of a PNG, GIF, WebP or JPEG file")
     try:
-        with Image.open(path) as image:
-            if max(image.size) > LARGEST_SIDE:
-                raise MediaError(f"{path} is {image.width}×{image.height}; at most {LARGEST_SIDE} a side are read")
-            image.seek(0)
-            pixels = np.array(_eight_bits(image).convert("RGBA"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{path} is not a picture ({error}); expected PNG, GIF, WebP or JPEG") from error
+        with path.open("rb") as file:
+            pixels = decode_picture(file, str(path))
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read ({error.strerror}); check the path") from error
     return fit(pixels, side, str(path))
+
+
+def decode_picture(file: IO[bytes], name: str) -> np.ndarray:
+    """Return the first frame of an open picture file as uint8 RGBA (H, W, 4).
+
+    Raises:
+        MediaError: it is no picture, or too large.
+    """
+    try:
+        with Image.open(file) as image:
+            if max(image.size) > LARGEST_SIDE:
+                raise MediaError(f"{name} is {image.width}×{image.height}; at most {LARGEST_SIDE} a side are read")
+            image.seek(0)
+            return np.array(_eight_bits(image).convert("RGBA"))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
+        raise MediaError(f"{name} is not a picture ({reason}); expected PNG, GIF, WebP or JPEG") from error
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -18,7 +18,8 @@ from sancai.model.indexer import Indexer
 from sancai.model.linear import Linear, RMSNorm
 from sancai.model.module import Module
 from sancai.ops.attention import attention, sparse_attention
-from sancai.ops.norm import rms_norm
+from sancai.ops.grouped_linear import grouped_linear
+from sancai.ops.norm_rope import norm_rope
 from sancai.ops.rope import rotate
 
 
@@ -67,9 +68,10 @@ class Attention(Module):
     def project(self, hidden: Tensor, cos: Tensor, sin: Tensor) -> Projected:
         """Return rotated queries and keys of hidden (B, T, D); cos, sin (B, T, 1, R/2)."""
         latent = self.q_norm(self.wq_a(hidden))
-        query = rms_norm(self.wq_b(latent).unflatten(-1, (self.heads, self.width)), None, self.eps)
-        key = self.kv_norm(self.wkv(hidden))
-        return Projected(hidden, latent, rotate(query, cos, sin), rotate(key, cos[:, :, 0], sin[:, :, 0]))
+        heads = self.wq_b(latent).unflatten(-1, (self.heads, self.width))
+        query = norm_rope(heads, None, cos, sin, self.eps)
+        key = norm_rope(self.wkv(hidden), self.kv_norm.weight, cos[:, :, 0], sin[:, :, 0], self.eps)
+        return Projected(hidden, latent, query, key)
 
     def attend(self, query: Tensor, keys: Tensor, mask: Tensor, max_keys: int | None = None) -> Tensor:
         """Return the attention output (B, T, H, K) of queries (B, T, H, K) over keys (B, S, K), which are the values.
@@ -84,6 +86,5 @@ class Attention(Module):
 
     def project_output(self, out: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Rotate the output (B, T, H, K) back to position zero and project it to (B, T, D)."""
-        grouped = rotate(out, cos, -sin).flatten(-2).unflatten(-1, (self.groups, -1))
-        weight = self.wo_a.dense(out.dtype).unflatten(0, (self.groups, -1))
-        return self.wo_b(torch.einsum("btgi,gri->btgr", grouped, weight).flatten(-2))
+        turned = rotate(out, cos, -sin).flatten(-2)
+        return self.wo_b(grouped_linear(turned, self.wo_a.dense(out.dtype), self.groups))

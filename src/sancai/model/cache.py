@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.model.compressor import Entries
 from sancai.model.config import ModelConfig
 from sancai.sequence import PADDING, Cursor, EntryMeta, PackedSequence, TokenMeta, VisibilityConfig

@@ -14,7 +14,7 @@ from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear, RMSNorm
 from sancai.model.module import Module
 from sancai.ops.compress import compress
-from sancai.ops.rope import rotate
+from sancai.ops.norm_rope import norm_rope
 from sancai.sequence import CompressionWindows
 
 CSA_RATIO = 4
@@ -92,4 +92,4 @@ class Compressor(Module):
         previous = (windows.previous, windows.has_previous) if self.overlaps else None
         own = windows.own, windows.has_own
         pooled = compress(tokens.values, tokens.gates, self.ape, own, previous)
-        return rotate(self.norm(pooled), *rope)
+        return norm_rope(pooled, self.norm.weight, *rope, self.norm.eps)

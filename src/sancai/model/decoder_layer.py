@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from sancai.model.attention import Attention
 from sancai.model.cache import LayerCache
 from sancai.model.config import ModelConfig
@@ -15,7 +13,7 @@ from sancai.model.linear import RMSNorm
 from sancai.model.module import Module
 from sancai.model.moe import MoE
 from sancai.model.noise import LayerNoise, NoiseLevel
-from sancai.model.site import Site
+from sancai.model.site import Residual, Site
 
 
 @dataclass(frozen=True)
@@ -41,37 +39,37 @@ class DecoderLayer(Module):
 
     def forward(
         self,
-        streams: dict[str, Tensor],
+        residual: dict[str, Residual],
         context: ForwardContext,
         visual: "VisualLayer | None" = None,
         cached: LayerCache | None = None,
-    ) -> tuple[dict[str, Tensor], LayerCache]:
+    ) -> tuple[dict[str, Residual], LayerCache]:
         """Run the layer.
 
         Args:
-            streams: residual streams (B, T, N, D) by modality.
+            residual: residual streams by modality.
             visual: the visual half of this layer, needed if there are visual tokens.
             cached: what earlier passes left of this layer.
 
         Returns:
             The new streams, and what queries of this layer read: `cached` and the new committed tokens.
         """
-        sublayers = {m: self._sublayers(m, visual, context.noise) for m in streams}
+        sublayers = {m: self._sublayers(m, visual, context.noise) for m in residual}
 
         # attention: each modality enters with its own weights, then all keys meet
-        entered = {m: s.attention_site.enter(streams[m]) for m, s in sublayers.items()}
+        entered = {m: s.attention_site.enter(residual[m]) for m, s in sublayers.items()}
         weights = {m: s.attn for m, s in sublayers.items()}
         hidden = {m: e.hidden for m, e in entered.items()}
         outputs, memory = joint_attention(weights, hidden, context, cached)
-        streams = {m: s.attention_site.leave(streams[m], entered[m], outputs[m]) for m, s in sublayers.items()}
+        residual = {m: s.attention_site.leave(entered[m], outputs[m]) for m, s in sublayers.items()}
 
         # experts: each modality by itself
         for modality, sub in sublayers.items():
-            entry = sub.expert_site.enter(streams[modality])
+            entry = sub.expert_site.enter(residual[modality])
             ids = context.ids if modality == "text" else None
             output = sub.ffn(entry.hidden, entry.normed, ids, context.metadata.real[modality], context.aux)
-            streams[modality] = sub.expert_site.leave(streams[modality], entry, output)
-        return streams, memory
+            residual[modality] = sub.expert_site.leave(entry, output)
+        return residual, memory
 
     def _sublayers(self, modality: str, visual: "VisualLayer | None", noise: NoiseLevel | None) -> Sublayers:
         if modality == "text":

@@ -12,14 +12,15 @@ from torch import Tensor, nn
 
 from sancai.model.config import ModelConfig
 from sancai.model.module import Module
-from sancai.ops.streams import HyperSettings, hyper_pre, mix, project_streams, weigh
+from sancai.ops.site import EnteredSite, Pending, SiteNoise, SiteWeights, site, site_head
+from sancai.ops.streams import HyperSettings
 
 
 class HyperConnection(Module):
-    """One site: `collapse` before the sublayer, `expand` after it."""
+    """The coefficients of one site."""
 
     fp32 = ("fn", "base", "scale")
-    compiled = ("collapse", "expand")
+    compiled = ("enter",)
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -40,17 +41,14 @@ class HyperConnection(Module):
             near = torch.eye(n, device=self.base.device, dtype=self.base.dtype)
             self.base[2 * n :] = (8 * near - 4).flatten()
 
-    def collapse(self, streams: Tensor, logit_shift: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the sublayer input (B, T, D), post (N, B, T) and comb (N, N, B, T) of streams (B, T, N, D).
+    def enter(self, streams: Tensor, pending: Pending | None, norm: Tensor, noise: SiteNoise | None) -> EnteredSite:
+        """Mix in what is pending, collapse the streams (B, T, N, D) and normalise; see `ops.site.site`.
 
-        logit_shift: (B, T, (2+N)N) fp32, added to the coefficients' logits; None for none.
+        Args:
+            norm: (D,), the norm's weight.
+            noise: the conditioning by the noise level; None for text.
         """
-        return hyper_pre(streams, self.fn, self.base, self.scale, logit_shift, self.settings)
-
-    @staticmethod
-    def expand(streams: Tensor, output: Tensor, post: Tensor, comb: Tensor) -> Tensor:
-        """Return the new streams (B, T, N, D): post_k · output + Σ_j comb_jk · stream_j."""
-        return mix(comb, streams, post, output)
+        return site(streams, pending, SiteWeights(self.fn, self.base, self.scale, norm), noise, self.settings)
 
 
 class HyperHead(Module):
@@ -60,7 +58,8 @@ class HyperHead(Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        n, self.eps, self.hc_eps = config.hc_mult, config.rms_norm_eps, config.hc_eps
+        n = config.hc_mult
+        self.settings = HyperSettings(config.hc_sinkhorn_iters, config.hc_eps, config.rms_norm_eps)
         self.fn = nn.Parameter(torch.empty(n, n * config.hidden_size, dtype=torch.float32))
         self.base = nn.Parameter(torch.empty(n, dtype=torch.float32))
         self.scale = nn.Parameter(torch.empty(1, dtype=torch.float32))
@@ -72,7 +71,6 @@ class HyperHead(Module):
         count = self.base.numel()
         nn.init.constant_(self.base, -math.log(count - 1) if count > 1 else 4.0)
 
-    def forward(self, streams: Tensor) -> Tensor:
-        """Return (B, T, D) of streams (B, T, N, D)."""
-        logits = project_streams(streams, self.fn, self.eps) * self.scale + self.base[:, None, None]
-        return weigh(logits.sigmoid() + self.hc_eps, streams)
+    def forward(self, streams: Tensor, pending: Pending | None, norm: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Return the mixed streams (B, T, N, D), None if nothing was pending, and final hidden states (B, T, D)."""
+        return site_head(streams, pending, SiteWeights(self.fn, self.base, self.scale, norm), self.settings)

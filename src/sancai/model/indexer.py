@@ -15,7 +15,7 @@ from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
 from sancai.model.module import Module
 from sancai.ops.attention import MASKED
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 from sancai.ops.rope import rotate
 
 
@@ -46,7 +46,7 @@ class Indexer(Module):
             cos, sin: (B, T, 1, R/2) at the queries.
         """
         query = rotate(self.wq_b(latent).unflatten(-1, (self.heads, self.dim)), cos, sin)
-        return query, wide(self.weights_proj(hidden)) * (self.dim**-0.5 * self.heads**-0.5)
+        return query, upcast(self.weights_proj(hidden)) * (self.dim**-0.5 * self.heads**-0.5)
 
 
 @torch.no_grad()
@@ -58,9 +58,9 @@ def attention_to_entries(query: Tensor, raw: MaskedKeys, entries: MaskedKeys, si
         raw, entries: the keys that share the softmax.
         sink: (H,) fp32 logits.
     """
-    scaled = wide(query) * query.shape[-1] ** -0.5
+    scaled = upcast(query) * query.shape[-1] ** -0.5
     near, far = (
-        torch.einsum("bthk,bsk->bhts", scaled, wide(part.keys)).masked_fill(~part.mask[:, None], MASKED)
+        torch.einsum("bthk,bsk->bhts", scaled, upcast(part.keys)).masked_fill(~part.mask[:, None], MASKED)
         for part in (raw, entries)
     )
     column = sink.view(1, -1, 1, 1).expand(*near.shape[:3], 1)

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.model.cache import Cache, drop_stale_entries
 from sancai.model.config import ModelConfig
 from sancai.ops.rope import angles, frequencies
@@ -195,10 +195,10 @@ def _equal_copies(copy_id: Tensor) -> int:
     if copy_id.shape[1] % size:
         return 1
     grid = copy_id.unflatten(1, (-1, size))
-    whole = (grid == grid[..., :1]).all()
+    is_equal = (grid == grid[..., :1]).all()
     first = grid[..., 0]
     apart = ((first[:, 1:] != first[:, :-1]) | (first[:, 1:] == 0)).all()
-    return grid.shape[1] if bool(whole & apart) else 1
+    return grid.shape[1] if bool(is_equal & apart) else 1
 
 
 def _same_copy(queries: TokenMeta, copies: int) -> Tensor:

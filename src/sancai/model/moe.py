@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
 from sancai.model.module import Module
-from sancai.ops.grouped_matmul import group_rows
-from sancai.ops.precision import wide
+from sancai.ops.experts import ExpertWeights, experts, take_experts
+from sancai.ops.precision import upcast
 from sancai.ops.quantisation import PackedStack
 from sancai.ops.route import route
 from sancai.ops.swiglu import swiglu
@@ -107,27 +107,23 @@ class Experts(Module):
         """Start by adding nothing to the streams."""
         nn.init.zeros_(self.w2)
 
-    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
-        """Return Σ_k weights_k · expert_k(x), (T, D), for x (T, D), chosen and weights (T, k)."""
-        count, top_k = self.w1.shape[0], chosen.shape[1]
-        flat = chosen.flatten()
-        order = flat.argsort(stable=True)
-        numbers = torch.arange(count, device=x.device, dtype=flat.dtype)
-        counts = (flat == numbers[:, None]).sum(1, dtype=torch.int32)
-        plan = group_rows(len(flat), counts)
-        tiles = plan.scatter(x.index_select(0, order.int() // top_k))
-        w1, w2, w3 = self._stacks(x.dtype)
-        gate, up = (plan.matmul(tiles, w) for w in (w1, w3))
-        out = plan.gather(plan.matmul(self.activate(gate, up), w2))
-        places = torch.arange(len(order), device=x.device, dtype=torch.int64)
-        back = torch.empty_like(order).scatter_(0, order, places)
-        return (out.index_select(0, back).unflatten(0, (-1, top_k)) * weights.to(x.dtype)[..., None]).sum(1)
+    def forward(self, x: Tensor, chosen: Tensor, weights: Tensor, shared: Expert) -> Tensor:
+        """Return Σ_k weights_k · expert_k(x) + shared(x), (T, D), for x (T, D), chosen and weights (T, k)."""
+        if self._is_dense(x.dtype) and shared.w1.scale is None:
+            own = ExpertWeights(self.w1, self.w3, self.w2)
+            beside = ExpertWeights(shared.w1.weight, shared.w3.weight, shared.w2.weight)
+            return experts(x, chosen, weights, own, beside, self.limit)
+        return take_experts(x, chosen, weights, self._stacks(x.dtype), self.activate) + shared(x)
+
+    def _is_dense(self, dtype: torch.dtype) -> bool:
+        """Return whether all experts are ready at once: not packed, and learning or in the format of the input."""
+        return self.w1_scale is None and (self.w1.requires_grad or self.w1.dtype == dtype)
 
     def _stacks(self, dtype: torch.dtype) -> list[Tensor | PackedStack]:
-        """Return w1, w2 and w3 ready for products in `dtype`: cast at once to learn, else expert by expert."""
-        pairs = ((self.w1, self.w1_scale), (self.w2, self.w2_scale), (self.w3, self.w3_scale))
-        at_once = self.w1.requires_grad or self.w1.dtype == dtype
-        return [w.to(dtype) if scale is None and at_once else PackedStack(w, scale, dtype) for w, scale in pairs]
+        """Return w1, w3 and w2 ready for products in `dtype`: cast at once to learn, else expert by expert."""
+        pairs = ((self.w1, self.w1_scale), (self.w3, self.w3_scale), (self.w2, self.w2_scale))
+        dense = self._is_dense(dtype)
+        return [w.to(dtype) if scale is None and dense else PackedStack(w, scale, dtype) for w, scale in pairs]
 
     def activate(self, gate: Tensor, up: Tensor) -> Tensor:
         """Return the clamped SwiGLU of two projections."""
@@ -165,13 +161,12 @@ class MoE(Module):
         chosen, weights, affinity = self.gate(router_input.flatten(0, 1), flat_ids)
         if aux is not None:
             self._collect(aux, chosen, affinity, real)
-        routed = self.experts(x.flatten(0, 1), chosen, weights).view_as(x)
-        return routed + self.shared_experts(x)
+        return self.experts(x.flatten(0, 1), chosen, weights, self.shared_experts).view_as(x)
 
     def _collect(self, aux: AuxiliaryLosses, chosen: Tensor, affinity: Tensor, real: Tensor) -> None:
         """Record the load and the sequence-wise balance loss (arXiv 2412.19437, section 2.1.2)."""
         batch, count = real.shape[0], affinity.shape[-1]
-        keep = wide(real.unsqueeze(-1))
+        keep = upcast(real.unsqueeze(-1))
         picked = F.one_hot(chosen, count).sum(1, dtype=keep.dtype).view(batch, -1, count) * keep
         tokens = keep.sum(1).clamp(min=1)
         fraction = picked.sum(1) * (count / self.gate.top_k) / tokens

@@ -7,6 +7,7 @@ from sancai.model.context import ForwardContext
 from sancai.model.decoder_layer import DecoderLayer
 from sancai.model.hyper_connection import HyperHead
 from sancai.model.linear import Linear, RMSNorm
+from sancai.model.site import Residual
 
 
 class MTP(DecoderLayer):
@@ -32,5 +33,6 @@ class MTP(DecoderLayer):
             context: of a pass over the text tokens alone.
         """
         start = self.e_proj(self.enorm(next_embedding))[:, :, None] + self.h_proj(self.hnorm(streams))
-        out, _ = self({"text": start}, context)
-        return self.norm(self.hc_head(out["text"]))
+        out, _ = self({"text": Residual(start)}, context)
+        hidden, _ = out["text"].collapse(self.hc_head, self.norm)
+        return hidden

@@ -6,7 +6,6 @@ arXiv 2310.00426) and a linear map from the same embedding to its hyper-connecti
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -15,48 +14,10 @@ from torch import Tensor, nn
 from sancai.model.config import ModelConfig
 from sancai.model.linear import Linear
 from sancai.model.module import Module
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
+from sancai.ops.site import Frames, SiteNoise
 
 NUM_FREQUENCIES = 64
-
-
-class Conditioning(Protocol):
-    """What the noise level changes at one site."""
-
-    @property
-    def logit_shift(self) -> Tensor | None:
-        """(B, T, (2+N)N) fp32, added to the logits of the hyper-connection; None for none."""
-
-    def modulate(self, hidden: Tensor) -> Tensor:
-        """Return the sublayer's input (B, T, D) of normalised hidden (B, T, D)."""
-
-
-class Unconditioned:
-    """The conditioning of text: none."""
-
-    logit_shift = None
-
-    def modulate(self, hidden: Tensor) -> Tensor:
-        """Return hidden (B, T, D) as it is."""
-        return hidden
-
-
-UNCONDITIONED = Unconditioned()
-
-
-@dataclass(frozen=True)
-class NoiseConditioning:
-    """Conditioning of one site by the noise levels of F frames: scale and shift (B, F, D), n tokens a frame."""
-
-    logit_shift: Tensor
-    scale: Tensor
-    shift: Tensor
-    frame_tokens: int
-
-    def modulate(self, hidden: Tensor) -> Tensor:
-        """Return hidden · (1 + scale) + shift of hidden (B, F·n, D)."""
-        frames = hidden.unflatten(1, (-1, self.frame_tokens))
-        return torch.addcmul(self.shift[:, :, None], frames, 1 + self.scale[:, :, None]).flatten(1, 2)
 
 
 @dataclass(frozen=True)
@@ -65,7 +26,7 @@ class NoiseLevel:
 
     embedding: Tensor
     shared: Tensor
-    frame_tokens: int
+    frames: Frames
 
 
 class NoiseEmbedding(Module):
@@ -82,14 +43,15 @@ class NoiseEmbedding(Module):
         """Start without modulation."""
         nn.init.zeros_(self.shared.weight)
 
-    def forward(self, sigma: Tensor, frame_tokens: int, dtype: torch.dtype) -> NoiseLevel:
-        """Embed sigma (B, Tv), which is constant inside each frame of `frame_tokens` tokens."""
-        level = sigma.unflatten(1, (-1, frame_tokens))[..., 0]
+    def forward(self, sigma: Tensor, frames: Frames, dtype: torch.dtype) -> NoiseLevel:
+        """Embed sigma (B, Tv), which is constant inside each frame."""
+        runs = sigma.split([count * tokens for count, tokens in frames], 1)
+        level = torch.cat([run[:, ::tokens] for run, (_, tokens) in zip(runs, frames, strict=True)], 1)
         steps = torch.arange(NUM_FREQUENCIES // 2, device=sigma.device, dtype=torch.float32)
         phase = level[..., None] * torch.exp(steps * (math.log(200.0) / (NUM_FREQUENCIES // 2))) * math.pi
         features = torch.cat([phase.cos(), phase.sin()], -1)
         embedding = F.silu(self.w2(F.silu(self.w1(features.to(self.w1.weight.dtype)))))
-        return NoiseLevel(embedding.to(dtype), self.shared(embedding).to(dtype), frame_tokens)
+        return NoiseLevel(embedding.to(dtype), self.shared(embedding).to(dtype), frames)
 
 
 class LayerNoise(Module):
@@ -106,18 +68,17 @@ class LayerNoise(Module):
         nn.init.zeros_(self.shift.weight)
         nn.init.zeros_(self.table)
 
-    def attention_site(self, level: NoiseLevel) -> NoiseConditioning:
+    def attention_site(self, level: NoiseLevel) -> SiteNoise:
         """Return the conditioning of the attention site."""
         return self._condition(level, 0)
 
-    def expert_site(self, level: NoiseLevel) -> NoiseConditioning:
+    def expert_site(self, level: NoiseLevel) -> SiteNoise:
         """Return the conditioning of the expert site."""
         return self._condition(level, 1)
 
-    def _condition(self, level: NoiseLevel, site: int) -> NoiseConditioning:
-        embedding = wide(level.embedding)
+    def _condition(self, level: NoiseLevel, site: int) -> SiteNoise:
+        embedding = upcast(level.embedding)
         rows = slice(site * self.logits, (site + 1) * self.logits)
         logit_shift = F.linear(embedding, self.shift.dense(embedding.dtype)[rows])
-        scale_shift = (level.shared + self.table.to(level.shared.dtype)).chunk(4, -1)
-        scale, shift = scale_shift[2 * site : 2 * site + 2]
-        return NoiseConditioning(logit_shift.repeat_interleave(level.frame_tokens, 1), scale, shift, level.frame_tokens)
+        modulation = (level.shared + self.table.to(level.shared.dtype)).chunk(2, -1)[site]
+        return SiteNoise(logit_shift, modulation, level.frames)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sancai.device.host import move, to_device
+from sancai.device.transfer import module_to_device, to_device
 from sancai.errors import ConfigError, RequestError
 from sancai.model.cache import Cache, LayerCache, commit
 from sancai.model.config import ModelConfig, VisualConfig
@@ -21,8 +21,9 @@ from sancai.model.module import Module
 from sancai.model.moe import AuxiliaryLosses
 from sancai.model.mtp import MTP
 from sancai.model.noise import NoiseLevel
+from sancai.model.site import Residual
 from sancai.model.visual import Visual
-from sancai.ops.precision import wide
+from sancai.ops.precision import upcast
 from sancai.sequence import NEVER, PackedSequence, TokenMeta
 
 
@@ -92,23 +93,24 @@ class Transformer(Module):
         past = cache or Cache.empty(self.config, packed.batch)
         metadata = metadata or self.attention_metadata(packed, past)
         packed = packed.to(self.device)
-        streams, noise = self._embed(packed)
+        residual, noise = self._embed(packed)
         context = ForwardContext(metadata, packed.text_ids, noise, aux, use_cache)
 
         caches: list[LayerCache] = []
         for number, layer in enumerate(self.layers):
             visual = self.visual.layers[number] if self.visual is not None else None
-            streams, layer_cache = layer(streams, context, visual, past.layer(number))
+            residual, layer_cache = layer(residual, context, visual, past.layer(number))
             if use_cache:
                 caches.append(layer_cache)
 
         hidden = mtp_hidden = prediction = None
-        if "text" in streams:
-            hidden = self.norm(self.hc_head(streams["text"]))
+        if "text" in residual:
+            hidden, streams = residual["text"].collapse(self.hc_head, self.norm)
             if wants_mtp and len(self.mtp):
-                mtp_hidden = self._predict_ahead(packed, streams["text"], context)
+                mtp_hidden = self._predict_ahead(packed, streams, context)
         if self.visual is not None and packed.has_noisy:
-            prediction = self.visual.head(streams["visual"][:, packed.num_committed :], packed.frame)
+            noisy = residual["visual"].columns(slice(packed.num_committed, None))
+            prediction = self.visual.head(noisy, packed.frame, packed.partial)
         new_cache = None
         if use_cache:
             new_cache = commit(past, packed, metadata.raw, metadata.entries, caches, self.config)
@@ -120,7 +122,7 @@ class Transformer(Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return vocabulary scores (..., V) in fp32 of final hidden states (..., D)."""
-        return F.linear(wide(hidden), self.head.weight)
+        return F.linear(upcast(hidden), self.head.weight)
 
     def attach_visual(self, visual: VisualConfig, *, seed: int = 0) -> None:
         """Give a text model a fresh visual half; what it computes for text stays the same, bit by bit.
@@ -133,25 +135,25 @@ class Transformer(Module):
         config = replace(self.config, visual=visual)
         half = Visual(config, visual)
         initialise(half, config, seed)
-        move(half, self.device)
+        module_to_device(half, self.device)
         self.config, self.visual = config, half.train(self.training)
 
     def export_text(self) -> dict[str, Tensor]:
         """Return the stock V4 half of the weights, by our names."""
         return {n: t for n, t in self.state_dict().items() if not n.startswith("visual.")}
 
-    def _embed(self, packed: PackedSequence) -> tuple[dict[str, Tensor], NoiseLevel | None]:
+    def _embed(self, packed: PackedSequence) -> tuple[dict[str, Residual], NoiseLevel | None]:
         """Return N equal streams (B, T, N, D) by modality, and the noise levels of visual tokens."""
-        streams, noise = {}, None
+        residual, noise = {}, None
         if packed.text_ids.shape[1]:
             text = self.embed(packed.text_ids).to(self.compute_dtype)
-            streams["text"] = text[:, :, None].expand(-1, -1, self.config.hc_mult, -1)
+            residual["text"] = Residual(text[:, :, None].expand(-1, -1, self.config.hc_mult, -1))
         if packed.latents is not None:
             if self.visual is None:
                 raise RequestError("this model has no visual half; load one with visual settings")
-            streams["visual"] = self.visual.embed(packed.latents, packed.grid, self.compute_dtype)
-            noise = self.visual.noise(packed.sigma, packed.frame_tokens, self.compute_dtype)
-        return streams, noise
+            residual["visual"] = Residual(self.visual.embed(packed.latents, packed.grid, self.compute_dtype))
+            noise = self.visual.noise(packed.sigma, packed.frames, self.compute_dtype)
+        return residual, noise
 
     def _predict_ahead(self, packed: PackedSequence, streams: Tensor, context: ForwardContext) -> Tensor:
         """Run the first MTP layer on the text tokens alone."""

@@ -12,8 +12,9 @@ from sancai.model.hyper_connection import HyperHead
 from sancai.model.linear import Linear, RMSNorm
 from sancai.model.module import Module
 from sancai.model.noise import NoiseEmbedding
-from sancai.ops.precision import wide
-from sancai.sequence import frames_to_tokens, tokens_to_frames
+from sancai.model.site import Residual
+from sancai.ops.precision import upcast
+from sancai.sequence import PartialFrames, frames_to_tokens, tokens_to_frames
 
 NUM_BANDS = 4
 CONV_CHANNELS = 8
@@ -69,12 +70,18 @@ class LatentHead(Module):
             if bias is not None:
                 nn.init.zeros_(bias)
 
-    def forward(self, streams: Tensor, frame: tuple[int, int]) -> Tensor:
-        """Return clean latents (B, T, C) fp32 of streams (B, T, N, D); `frame` is (rows, columns) of tokens."""
-        flat = self.proj(self.norm(self.hc_head(streams)))
+    def forward(self, residual: Residual, frame: tuple[int, int], partial: PartialFrames | None = None) -> Tensor:
+        """Return clean latents (B, T, C) fp32 of T tokens; `frame` is (rows, columns) of tokens.
+
+        partial: where the tokens are in their frames; None if frames are whole.
+        """
+        hidden, _ = residual.collapse(self.hc_head, self.norm)
+        flat = self.proj(hidden)
+        flat = flat if partial is None else partial.fill(flat)
         picture = tokens_to_pixels(flat, frame, self.side)
-        residual = _convolve(self.conv_out, F.silu(_convolve(self.conv_in, picture)))
-        return pixels_to_tokens(wide(picture + residual), flat.shape[0], self.side)
+        edges = _convolve(self.conv_out, F.silu(_convolve(self.conv_in, picture)))
+        tokens = pixels_to_tokens(upcast(picture + edges), flat.shape[0], self.side)
+        return tokens if partial is None else partial.take(tokens)
 
 
 def _convolve(conv: nn.Conv2d, picture: Tensor) -> Tensor:

@@ -1,33 +1,33 @@
-"""The update of AdamW (arXiv 1711.05101) for many parameters at once."""
+"""AdamW (arXiv 1711.05101): the update of many parameters at once."""
 
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from sancai.ops.cases import adamw_cases
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.samples import adamw_samples
 
-Rates = tuple[float, float, float, float, float]
-"""Rate, beta1, beta2, eps, weight decay."""
+AdamWSettings = tuple[float, float, float, float, float]
+"""Learning rate, beta1, beta2, eps, weight decay."""
 
 
-@role("fused_adamw", adamw_cases)
+@operator("fused_adamw", adamw_samples)
 def fused_adamw(
     parameters: list[Tensor],
     gradients: list[Tensor],
     means: list[Tensor],
     squares: list[Tensor],
     steps: list[Tensor],
-    rates: Rates,
+    settings: AdamWSettings,
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Change parameters and both moments in place, and return them.
+    """Update parameters and both moments in place; return them.
 
     Args:
-        parameters, gradients: of any shapes.
-        means, squares: running averages of the gradients and of their squares, as the parameters.
-        steps: number of updates before this one, a scalar each, on the host; grows by one.
-        rates: see `Rates`.
+        parameters, gradients: of any shape.
+        means, squares: exponential moving averages of the gradients and of their squares, shaped like the parameters.
+        steps: number of previous updates, one scalar per parameter on the host; incremented.
+        settings: see `AdamWSettings`.
     """
-    lr, beta1, beta2, eps, weight_decay = rates
+    lr, beta1, beta2, eps, weight_decay = settings
     adamw(
         parameters, gradients, means, squares, [], steps,
         foreach=True, capturable=False, differentiable=False, fused=False, grad_scale=None, found_inf=None,

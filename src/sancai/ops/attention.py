@@ -1,71 +1,77 @@
-"""Attention of many query heads over one shared key-value head, with a learned sink per head.
+"""Multi-query attention with a learned sink per head (DeepSeek-V4 report, section 2).
 
-Contract (DeepSeek-V4 section 2): keys and values are the same tensor; one softmax spans all keys; the
-sink adds `exp(sink)` to the denominator and carries no value.  `attention_reference` is the slow clear
-version; two faster twins compute the same, and `attention` takes the better of them.
+All query heads share one key-value head, and keys and values are the same tensor.  One softmax spans all keys; the sink
+adds `exp(sink)` to its denominator and has no value.  `attention_reference` is the slow, readable version; two faster
+versions compute the same, and `attention` calls the faster of them.
+
+Letters as in `sancai.model`: T queries, H heads, K channels per head, S keys.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.cases import attention_cases, sparse_attention_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.precision import upcast
+from sancai.ops.samples import attention_samples, sparse_attention_samples
 
 FEW_KEYS = 1024
-MASKED = -1e30  # finite: two of them must not add up to infinity
+"""Up to this many keys batched products are faster than PyTorch's fused kernel."""
+MASKED = -1e30  # finite, so that sums of two masked scores do not overflow
 
 
 def attention_reference(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
-    """Return the attention output (B, T, H, K).
+    """Return the attention output (B, T, H, K), computed in fp32.
 
     Args:
         query: (B, T, H, K).
         keys: (B, S, K), used as keys and as values.
-        mask: (B, T, S) boolean, True = may be read.
+        mask: (B, T, S) boolean, True = the query attends to the key.
         sink: (H,) fp32 logits.
     """
-    scores = torch.einsum("bthk,bsk->bhts", wide(query), wide(keys)) * query.shape[-1] ** -0.5
+    scores = torch.einsum("bthk,bsk->bhts", upcast(query), upcast(keys)) * query.shape[-1] ** -0.5
     scores = scores.masked_fill(~mask[:, None], MASKED)
-    column = wide(sink).view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
+    column = upcast(sink).view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
     weights = torch.cat([scores, column], -1).softmax(-1)[..., :-1]
-    return torch.einsum("bhts,bsk->bthk", weights, wide(keys)).to(query.dtype)
+    return torch.einsum("bhts,bsk->bthk", weights, upcast(keys)).to(query.dtype)
 
 
-@role("attention", attention_cases)
+@operator("attention", attention_samples)
 def attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
-    """Return the same as `attention_reference`, (B, T, H, K), by the faster way for the number of keys."""
+    """Return the output (B, T, H, K) of `attention_reference`, by the faster version for the number of keys."""
     few = keys.shape[1] <= FEW_KEYS
     return attention_products(query, keys, mask, sink) if few else attention_fused(query, keys, mask, sink)
 
 
-@role("sparse_attention", sparse_attention_cases)
+@operator("sparse_attention", sparse_attention_samples)
 def sparse_attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> Tensor:
-    """Return the same, (B, T, H, K), where every query reads few of many keys: at most `limit`; kernels rely on it."""
+    """Return the output (B, T, H, K) of `attention_reference` for queries that attend to few of many keys.
+
+    limit: upper bound on the keys that any query attends to; sparse kernels rely on it.
+    """
     return attention(query, keys, mask, sink)
 
 
 def attention_products(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
-    """Return the same, (B, T, H, K), as two batched products; keeps the weights for the backward pass."""
+    """Compute (B, T, H, K) of `attention_reference` by two batched products; keeps weights for the backward pass."""
     batch, length, heads, width = query.shape
     scores = torch.bmm(query.reshape(batch, length * heads, width), keys.transpose(1, 2))
-    scores = wide(scores).unflatten(1, (length, heads)) * width**-0.5
+    scores = upcast(scores).unflatten(1, (length, heads)) * width**-0.5
     scores = scores.masked_fill(~mask[:, :, None], MASKED)
-    column = wide(sink).view(1, 1, heads, 1).expand(batch, length, heads, 1)
+    column = upcast(sink).view(1, 1, heads, 1).expand(batch, length, heads, 1)
     weights = torch.cat([scores, column], -1).softmax(-1)[..., :-1].to(query.dtype)
     return torch.bmm(weights.flatten(1, 2), keys).view(query.shape)
 
 
 def attention_fused(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
-    """Return the same, (B, T, H, K), by PyTorch's scaled-dot-product kernel, whose memory does not grow with T · S.
+    """Compute (B, T, H, K) of `attention_reference` by PyTorch's fused attention: memory does not grow with T · S.
 
-    The sink rides along as one more key: a zero vector whose extra channel is 1, met by an extra query
-    channel that holds the sink's logit.  Its value is zero.
+    The sink becomes one more key with a value of zero: its extra channel is 1, and an extra query channel holds the
+    sink's logit.
     """
     width = query.shape[-1]
     scale = width**-0.5
-    logit = (wide(sink) / scale).to(query.dtype).view(1, 1, -1, 1).expand(*query.shape[:3], 1)
+    logit = (upcast(sink) / scale).to(query.dtype).view(1, 1, -1, 1).expand(*query.shape[:3], 1)
     wide_query = torch.cat([query, F.pad(logit, (0, 7))], -1).transpose(1, 2)
     values = F.pad(keys, (0, 8, 0, 1))
     one_hot = F.pad(keys.new_ones(keys.shape[0], 1, 1), (width, 7, keys.shape[1], 0))

@@ -1,30 +1,32 @@
-"""Pooling of token windows into cache entries: every channel has its own softmax over the slots of a window.
+"""Compression of token windows into cache entries by attention pooling (DeepSeek-V4 report, section 2.3).
 
-DeepSeek-V4 report section 2.3.  With overlap, an entry pools the previous window through the first half of the
-channels and its own window through the second half.
+Each channel has its own softmax over the tokens of a window.  With overlap, an entry pools the previous window through
+the first half of the channels and its own window through the second half.
+
+Letters as in `sancai.model`: M entries, m tokens per window, W channels before pooling, K channels per entry.
 """
 
 import torch
 from torch import Tensor
 
 from sancai.ops.attention import MASKED
-from sancai.ops.cases import compress_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.precision import upcast
+from sancai.ops.samples import compress_samples
 
 Columns = tuple[Tensor, Tensor]
-"""Columns (B, M, m) of the tokens of every window, int64, and which of them exist (B, M, m), boolean."""
+"""Token indices of each window (B, M, m), int64, and a mask (B, M, m) of those that exist."""
 
 
-@role("compress", compress_cases)
+@operator("compress", compress_samples)
 def compress(values: Tensor, gates: Tensor, ape: Tensor, own: Columns, previous: Columns | None) -> Tensor:
     """Return entries (B, M, K) in the dtype of `values`.
 
     Args:
         values, gates: (B, T, W), W = K, or 2K with overlap.
-        ape: (m, W), added to the gates by place in the window, fp32.
-        own: windows of the entries; one without any token means its columns evenly (and nobody reads it).
-        previous: the windows before them where they overlap, else None.
+        ape: (m, W), position bias within the window, added to the gates, fp32.
+        own: windows of the entries.  A window without tokens averages its columns; no query attends to it.
+        previous: the preceding windows if windows overlap, else None.
     """
     content, logits = _gather(values, own[0]), _gather(gates, own[0]) + ape
     has = own[1]
@@ -39,6 +41,6 @@ def compress(values: Tensor, gates: Tensor, ape: Tensor, own: Columns, previous:
 
 
 def _gather(slots: Tensor, columns: Tensor) -> Tensor:
-    """Return the slots (B, M, m, W) at columns (B, M, m), in fp32."""
+    """Gather `slots` (B, T, W) at `columns` (B, M, m); return (B, M, m, W) in fp32."""
     index = columns.flatten(1)[..., None].expand(-1, -1, slots.shape[-1])
-    return wide(slots).gather(1, index).unflatten(1, columns.shape[1:])
+    return upcast(slots).gather(1, index).unflatten(1, columns.shape[1:])

@@ -1,15 +1,15 @@
-"""Root-mean-square normalisation, computed in fp32 and cast once at the end."""
+"""RMSNorm (arXiv 1910.07467), computed in fp32 and cast once at the end."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.cases import rms_norm_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.precision import upcast
+from sancai.ops.samples import rms_norm_samples
 
 
-@role("rms_norm", rms_norm_cases, is_fusible=True)
+@operator("rms_norm", rms_norm_samples, prefer_compiled=True)
 def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     """Return ``weight * x / sqrt(mean(x², last dim) + eps)`` in the dtype of `x`.
 
@@ -18,11 +18,11 @@ def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
         weight: (D,) or None.
         eps: added to the mean square.
     """
-    normed = F.rms_norm(wide(x), (x.shape[-1],), None if weight is None else wide(weight), eps)
+    normed = F.rms_norm(upcast(x), (x.shape[-1],), None if weight is None else upcast(weight), eps)
     return normed.to(x.dtype)
 
 
 def rms_scale(x: Tensor, eps: float) -> Tensor:
-    """Return ``1 / sqrt(mean(x², last dim) + eps)`` of x (..., D) in fp32, (..., 1)."""
+    """Return ``1 / sqrt(mean(x², last dim) + eps)`` in fp32: x (..., D) gives (..., 1)."""
     total = x.square().sum(-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
     return torch.rsqrt(total / x.shape[-1] + eps)

@@ -4,6 +4,6 @@ import torch
 from torch import Tensor
 
 
-def wide(x: Tensor) -> Tensor:
-    """Return x in at least fp32."""
+def upcast(x: Tensor) -> Tensor:
+    """Return x in fp32; fp64 stays fp64."""
     return x if x.dtype == torch.float64 else x.float()

@@ -1,7 +1,9 @@
-"""FP8 and FP4 weights of DeepSeek's files: packed numbers and power-of-two scales ↔ plain numbers.
+"""Quantisation to and from the FP8 and FP4 formats of DeepSeek's checkpoints, with power-of-two scales.
 
-FP8: e4m3 numbers, one scale for each block of 128 × 128.  FP4: e2m1 numbers, two in a byte (the even
-column in the low half), one scale for each row and 32 columns.  Scales are e8m0 bytes: b means 2^(b − 127).
+FP8: e4m3 values with one scale per block of 128 × 128.  FP4: e2m1 values, two per byte (the even column in the low
+half), with one scale per row and 32 columns.  Scales are e8m0 bytes: b means 2^(b − 127).
+
+Letters: O output channels, I input channels, E groups (experts).
 """
 
 import itertools
@@ -13,8 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sancai.errors import CheckpointError
-from sancai.ops.roles import role
-from sancai.ops.trial import Case, Draw
 
 BLOCK = 128
 GROUP = 32
@@ -25,14 +25,18 @@ SMALLEST = 2.0**-126
 
 
 def scale_values(scale: Tensor) -> Tensor:
-    """Return scales as fp32; e8m0 may come as bytes."""
+    """Return scales (any shape) in fp32; e8m0 may be given as uint8."""
     if scale.dtype == torch.uint8:
         scale = scale.view(torch.float8_e8m0fnu)
     return scale.to(torch.float32)
 
 
 def dequantise_fp8(weight: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return weight (..., O, I) in e4m3 times the scale (..., ⌈O/128⌉, ⌈I/128⌉) of its block."""
+    """Dequantise e4m3 `weight` (..., O, I) with `scale` (..., ⌈O/128⌉, ⌈I/128⌉), one per block.
+
+    Raises:
+        CheckpointError: the scales do not have this shape.
+    """
     rows, columns = weight.shape[-2:]
     expected = (*weight.shape[:-2], -(-rows // BLOCK), -(-columns // BLOCK))
     _check("fp8", weight, scale, expected)
@@ -42,17 +46,24 @@ def dequantise_fp8(weight: Tensor, scale: Tensor, dtype: torch.dtype = torch.flo
 
 
 def quantise_fp8(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (e4m3 numbers, e8m0 scales) of weight (..., O, I): the smallest scale that holds each block."""
+    """Quantise `weight` (..., O, I); return e4m3 values (..., O, I) and e8m0 scales (..., ⌈O/128⌉, ⌈I/128⌉).
+
+    Each block gets the smallest power of two that avoids overflow.
+    """
     rows, columns = weight.shape[-2:]
     padded = torch.nn.functional.pad(weight.to(torch.float32), (0, -columns % BLOCK, 0, -rows % BLOCK))
     blocks = padded.unflatten(-1, (-1, BLOCK)).unflatten(-3, (-1, BLOCK))
     scale = _power_of_two(blocks.abs().amax((-3, -1)) / LARGEST_FP8)
-    numbers = (blocks / scale[..., :, None, :, None]).flatten(-4, -3).flatten(-2)[..., :rows, :columns]
-    return numbers.to(torch.float8_e4m3fn), scale.to(torch.float8_e8m0fnu)
+    values = (blocks / scale[..., :, None, :, None]).flatten(-4, -3).flatten(-2)[..., :rows, :columns]
+    return values.to(torch.float8_e4m3fn), scale.to(torch.float8_e8m0fnu)
 
 
 def dequantise_fp4(packed: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return packed (..., O, I/2) in pairs of e2m1 times the scale (..., O, I/32) of its group."""
+    """Dequantise `packed` (..., O, I/2), pairs of e2m1, with `scale` (..., O, I/32), one per group; return (..., O, I).
+
+    Raises:
+        CheckpointError: the scales do not have this shape.
+    """
     columns = packed.shape[-1] * 2
     _check("fp4", packed, scale, (*packed.shape[:-1], columns // GROUP))
     signed = [*FP4_VALUES, *(-v for v in FP4_VALUES)]
@@ -63,7 +74,13 @@ def dequantise_fp4(packed: Tensor, scale: Tensor, dtype: torch.dtype = torch.flo
 
 
 def quantise_fp4(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (pairs of e2m1 as int8, e8m0 scales) of weight (..., O, I), I a multiple of 32; ties to even codes."""
+    """Quantise `weight` (..., O, I); return packed e2m1 as int8 (..., O, I/2) and e8m0 scales (..., O, I/32).
+
+    Ties are rounded to the even code.
+
+    Raises:
+        CheckpointError: I is not a multiple of 32.
+    """
     if weight.shape[-1] % GROUP:
         raise CheckpointError(
             f"a weight of {weight.shape[-1]} columns does not divide into fp4 groups of {GROUP}; use fp8 for it"
@@ -71,36 +88,27 @@ def quantise_fp4(weight: Tensor) -> tuple[Tensor, Tensor]:
     groups = weight.to(torch.float32).unflatten(-1, (-1, GROUP))
     scale = _power_of_two(groups.abs().amax(-1) / LARGEST_FP4)
     numbers = (groups / scale[..., None]).flatten(-2)
-    codes = torch.bucketize(numbers.abs(), _borders(weight.device))
+    codes = torch.bucketize(numbers.abs(), _rounding_thresholds(weight.device))
     codes = (codes + 8 * numbers.signbit()).to(torch.uint8)
     packed = codes[..., 0::2] | (codes[..., 1::2] << 4)
     return packed.view(torch.int8), scale.to(torch.float8_e8m0fnu)
 
 
 def unpack(weight: Tensor, scale: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """Return a weight (..., O, I) in `dtype`, stored plain (no scale), as fp8 or as packed fp4."""
+    """Return `weight` (..., O, I) in `dtype`: cast if `scale` is None, else dequantised from fp8 or packed fp4."""
     if scale is None:
         return weight.to(dtype)
     return (dequantise_fp4 if weight.dtype == torch.int8 else dequantise_fp8)(weight, scale, dtype)
 
 
-def _quant_matmul_cases(draw: Draw) -> list[Case]:
-    """Return calls of quant_matmul(x, weight, scale), in both stored formats."""
-    rows, columns, count = (4096, 4096, 1024) if draw.is_large else (200, 160, 5)
-    weight, x = draw.wide(rows, columns, scale=columns**-0.5), draw.normal(count, columns)
-    fp8, fp4 = quantise_fp8(weight), quantise_fp4(weight)
-    return [Case("fp8", (x, *fp8), (0,)), Case("fp4", (x, *fp4), (0,))]
-
-
-@role("quant_matmul", _quant_matmul_cases)
 def quant_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
-    """Return x (..., I) times the transpose of a stored weight (O, I), fp8 or packed fp4, in the dtype of x."""
+    """Return x (..., I) @ weightᵀ in the dtype of x, (..., O), for a `weight` (O, I) in fp8 or packed fp4."""
     return F.linear(x, unpack(weight, scale, x.dtype))
 
 
 @dataclass(frozen=True)
 class PackedStack:
-    """Weights (E, O, I) of E groups as they are stored, unpacked or cast only where they are used."""
+    """Weights (E, O, I) of E groups in their stored format; dequantised or cast at use."""
 
     weight: Tensor
     scale: Tensor | None
@@ -112,7 +120,7 @@ class PackedStack:
 
     @property
     def bytes_of_one(self) -> int:
-        """Return how large one group's weight is when it is unpacked."""
+        """Bytes of one group's weight after dequantisation."""
         numbers_each = 2 if self.scale is not None and self.weight.dtype == torch.int8 else 1
         return math.prod(self.weight.shape[1:]) * numbers_each * self.dtype.itemsize
 
@@ -126,25 +134,6 @@ class PackedStack:
         return unpack(self.weight.view(torch.uint8)[numbers].view(self.weight.dtype), scale, self.dtype)
 
 
-def fp4_as_fp8(packed: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Return FP4 weights (..., O, I/2) as FP8 (..., O, I) with equal values, where scales allow it.
-
-    The scale of a 128 × 128 block is its largest group's, divided by 2^6; the numbers of a group grow by
-    their own scale over that, to at most 384.  Exact while scales inside a block differ by at most 2^14.
-    """
-    numbers = dequantise_fp4(packed, torch.ones_like(scale.to(torch.float32)))
-    rows, columns = numbers.shape[-2:]
-    wide = scale_values(scale)
-    padded = torch.nn.functional.pad(wide, (0, -wide.shape[-1] % (BLOCK // GROUP), 0, -rows % BLOCK))
-    blocks = padded.unflatten(-1, (-1, BLOCK // GROUP)).unflatten(-3, (-1, BLOCK)).amax((-3, -1)) / 2**6
-    shared = blocks.repeat_interleave(BLOCK, -2)[..., :rows, :].repeat_interleave(BLOCK, -1)[..., :columns]
-    grown = numbers * (wide.repeat_interleave(GROUP, -1) / shared)
-    out = grown.to(torch.float8_e4m3fn)
-    if not torch.equal(out.to(torch.float32), grown):
-        raise CheckpointError("fp4 scales inside one 128×128 block differ by more than 2^14; keep these weights in fp4")
-    return out, blocks.to(torch.float8_e8m0fnu)
-
-
 def _power_of_two(needed: Tensor) -> Tensor:
     """Return the smallest power of two not below `needed`, in fp32; at least 2^-126."""
     mantissa, exponent = torch.frexp(needed.clamp(min=SMALLEST))
@@ -152,8 +141,8 @@ def _power_of_two(needed: Tensor) -> Tensor:
     return torch.ldexp(torch.ones_like(needed), exponent)
 
 
-def _borders(device: torch.device) -> Tensor:
-    """Return the upper borders of the seven lower FP4 codes; a number on a border takes the even code."""
+def _rounding_thresholds(device: torch.device) -> Tensor:
+    """Return the upper thresholds (7,) of the seven lower FP4 codes; a tie takes the even code."""
     middles = torch.tensor([(a + b) / 2 for a, b in itertools.pairwise(FP4_VALUES)], device=device, dtype=torch.float32)
     below = torch.nextafter(middles, torch.zeros_like(middles))
     upper_is_even = torch.arange(7, device=device, dtype=torch.int64) % 2 == 1
@@ -161,7 +150,7 @@ def _borders(device: torch.device) -> Tensor:
 
 
 def _check(kind: str, weight: Tensor, scale: Tensor, expected: tuple[int, ...]) -> None:
-    """Refuse scales that do not belong to the weight."""
+    """Raise CheckpointError where scales do not fit their weight."""
     if tuple(scale.shape) != expected:
         raise CheckpointError(
             f"an {kind} weight of shape {list(weight.shape)} needs scales {list(expected)}, got {list(scale.shape)}; "

@@ -1,31 +1,31 @@
-"""The router of DeepSeekMoE: which experts a token takes, and how much of each (report section 2.1)."""
+"""The router of DeepSeekMoE: selects the experts of each token and their weights (report, section 2.1)."""
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.cases import route_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.precision import upcast
+from sancai.ops.samples import route_samples
 
 
-@role("route", route_cases)
+@operator("route", route_samples)
 def route(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, given: Tensor | None, top_k: int, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return chosen experts (T, k), their weights (T, k) and all affinities (T, E), fp32.
+    """Return selected experts (T, k), int64, their weights (T, k) and all affinities (T, E), fp32.
 
-    Affinities are sqrt(softplus(W h)); the choice uses affinity + bias, the weights the affinity alone, normalised
-    to the sum `scale`.
+    The affinity is sqrt(softplus(W h)).  Experts are selected by affinity + bias; their weights are the affinities
+    alone, normalised to the sum `scale`.
 
     Args:
         hidden: (T, D).
         weight: (E, D), fp32.
-        bias: (E,), fp32; None for none.
-        given: (T, k) experts that are chosen already, by token; None to choose.
-        top_k: experts a token.
-        scale: sum of a token's weights.
+        bias: (E,), fp32; None for no bias.
+        given: (T, k) experts fixed by token id (hash routing); None selects by affinity.
+        top_k: experts per token.
+        scale: sum of the weights of a token.
     """
-    affinity = F.softplus(F.linear(wide(hidden), weight)).sqrt()
+    affinity = F.softplus(F.linear(upcast(hidden), weight)).sqrt()
     chosen = given
     if chosen is None:
         ranked = affinity.detach() if bias is None else affinity.detach() + bias

@@ -1,9 +1,11 @@
-"""Weighing and mixing of N residual streams by coefficients of every token (hyper-connections).
+"""Hyper-connections (arXiv 2409.19606): weighted sums and mixing of N residual streams, with coefficients per token.
 
-`hyper_pre` computes the coefficients and a sublayer's input, `mix` the streams after it.  Weighing and mixing
-have two ways that compute the same: `weigh` and `mix` as small matrix products, which are few operations, and
-`weigh_unrolled` and `mix_unrolled` as sums over the streams, which a compiler joins into one loop along
-the channels.  Coefficients lie with their streams first, (N, B, T), so that they vectorise along tokens.
+`hyper_pre` computes the coefficients and the input of a sublayer; `mix` computes the streams after it.  Both kinds of
+sums exist in two equivalent versions: `weigh` and `mix` are small matrix products, which are few operations;
+`weigh_unrolled` and `mix_unrolled` add stream by stream, which a compiler fuses into one loop over the channels.
+Coefficients have their stream dimension first, (N, B, T), so that they vectorise over tokens.
+
+Letters as in `sancai.model`: N streams, D channels.
 """
 
 from dataclasses import dataclass
@@ -12,50 +14,56 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.cases import hyper_post_cases
+from sancai.ops.dispatch import operator
 from sancai.ops.norm import rms_scale
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.precision import upcast
+from sancai.ops.samples import hyper_post_samples
 from sancai.ops.sinkhorn import sinkhorn
-from sancai.ops.trial import Case, Draw
+from sancai.ops.verification import SampleInput, SampleTensors
 
 
 @dataclass(frozen=True)
 class HyperSettings:
-    """Of one site: Sinkhorn iterations, its and the gate's epsilon, and the norm's."""
+    """Settings of one hyper-connection.
+
+    iterations: Sinkhorn iterations.
+    hc_eps: epsilon of Sinkhorn and of the gates.
+    eps: epsilon of the norm.
+    """
 
     iterations: int
     hc_eps: float
     eps: float
 
 
-def _hyper_pre_cases(draw: Draw) -> list[Case]:
-    """Return calls of hyper_pre(streams, fn, base, scale, shift, settings)."""
+def _hyper_pre_samples(make: SampleTensors) -> list[SampleInput]:
+    """Return sample inputs of hyper_pre(streams, fn, base, scale, shift, settings)."""
 
-    def case(name: str, batch: int, length: int, dim: int, shifted: bool) -> Case:
+    def sample(name: str, batch: int, length: int, dim: int, shifted: bool) -> SampleInput:
         n, settings = 4, HyperSettings(20, 1e-6, 1e-6)
         logits = (2 + n) * n
-        streams, fn = draw.normal(batch, length, n, dim), draw.wide(logits, n * dim, scale=(n * dim) ** -0.5)
-        shift = draw.wide(batch, length, logits) if shifted else None
-        weights = fn, draw.wide(logits), draw.wide(3)
-        return Case(name, (streams, *weights, shift, settings), (0, 1, 2, 3, 4) if shifted else (0, 1, 2, 3))
+        streams, fn = make.normal(batch, length, n, dim), make.fp32(logits, n * dim, scale=(n * dim) ** -0.5)
+        shift = make.fp32(batch, length, logits) if shifted else None
+        weights = fn, make.fp32(logits), make.fp32(3)
+        return SampleInput(name, (streams, *weights, shift, settings), (0, 1, 2, 3, 4) if shifted else (0, 1, 2, 3))
 
-    if draw.is_large:
-        return [case("one layer", 1, 4096, 4096, False)]
-    return [case("text", 2, 5, 24, False), case("noise", 1, 7, 40, True)]
+    if make.benchmark:
+        return [sample("one layer", 1, 4096, 4096, False)]
+    return [sample("text", 2, 5, 24, False), sample("noise", 1, 7, 40, True)]
 
 
-@role("hyper_pre", _hyper_pre_cases)
+@operator("hyper_pre", _hyper_pre_samples)
 def hyper_pre(
     streams: Tensor, fn: Tensor, base: Tensor, scale: Tensor, shift: Tensor | None, settings: HyperSettings
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the sublayer input (B, T, D), post (N, B, T) and comb (N, N, B, T) of streams (B, T, N, D).
+    """Return a sublayer's input (B, T, D) and the coefficients post (N, B, T) and comb (N, N, B, T), fp32.
 
     Args:
-        fn: ((2 + N)·N, N·D), from the normalised streams to the logits of pre, post and comb.
+        streams: (B, T, N, D).
+        fn: ((2 + N)·N, N·D), projects the normalised streams to the logits of pre, post and comb.
         base: ((2 + N)·N,), added to the logits.
         scale: (3,), multiplies the logits of pre, post and comb.
-        shift: (B, T, (2 + N)·N), added to the logits; None for none.
+        shift: (B, T, (2 + N)·N), added to the logits (noise conditioning); None for no shift.
     """
     n = streams.shape[2]
     raw = project_streams(streams, fn, settings.eps)
@@ -71,12 +79,12 @@ def hyper_pre(
 
 
 def project_streams(streams: Tensor, fn: Tensor, eps: float) -> Tensor:
-    """Return fn · v / rms(v) for v = flattened streams (B, T, N, D), as (outputs, B, T) in fp32.
+    """Return fn · v / rms(v), (outputs, B, T) in fp32, where v are the flattened streams (B, T, N, D).
 
-    The product runs in the dtype of the streams (its sums in fp32), everything after it in fp32.
+    The product runs in the dtype of the streams with fp32 accumulation, everything after it in fp32.
     """
     flat = streams.flatten(0, 1).flatten(1)
-    projected = wide(F.linear(fn.to(flat.dtype), flat)) * rms_scale(flat, eps)[:, 0]
+    projected = upcast(F.linear(fn.to(flat.dtype), flat)) * rms_scale(flat, eps)[:, 0]
     return projected.unflatten(1, streams.shape[:2])
 
 
@@ -88,22 +96,22 @@ def weigh(weights: Tensor, streams: Tensor) -> Tensor:
 
 
 def weigh_unrolled(weights: Tensor, streams: Tensor) -> Tensor:
-    """Return the same as `weigh`, (B, T, D), stream by stream."""
+    """Compute `weigh`, (B, T, D), by adding stream by stream."""
     first, *others = (w[..., None] * s for w, s in zip(weights.to(streams.dtype), streams.unbind(-2), strict=True))
     for other in others:
         first = first + other
     return first
 
 
-@role("hyper_post", hyper_post_cases)
+@operator("hyper_post", hyper_post_samples)
 def mix(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> Tensor:
-    """Return the new streams: post_k · output + Σ_j comb_jk · stream_j, (B, T, N, D).
+    """Return the new streams (B, T, N, D): post_k · output + Σ_j comb_jk · stream_j.
 
     Args:
         comb: (N, N, B, T), from stream j to stream k.
         streams: (B, T, N, D).
         post: (N, B, T).
-        output: (B, T, D), what the sublayer gave.
+        output: (B, T, D), output of the sublayer.
     """
     if torch.compiler.is_compiling():
         return mix_unrolled(comb, streams, post, output)
@@ -112,7 +120,7 @@ def mix(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> Tensor:
 
 
 def mix_unrolled(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> Tensor:
-    """Return the same as `mix`, (B, T, N, D), stream by stream."""
+    """Compute `mix`, (B, T, N, D), by adding stream by stream."""
     given = post.to(output.dtype)
     new = [weigh_unrolled(comb[:, k], streams) + given[k][..., None] * output for k in range(len(post))]
     return torch.stack(new, -2)

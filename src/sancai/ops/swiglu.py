@@ -3,11 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.cases import swiglu_cases
-from sancai.ops.roles import role
+from sancai.ops.dispatch import operator
+from sancai.ops.samples import swiglu_samples
 
 
-@role("swiglu_clamped", swiglu_cases, is_fusible=True)
+@operator("swiglu_clamped", swiglu_samples, prefer_compiled=True)
 def swiglu(gate: Tensor, up: Tensor, limit: float) -> Tensor:
-    """Return silu(min(gate, limit)) · clip(up, ±limit), (..., F), in the dtype of gate (..., F)."""
+    """Return silu(min(gate, limit)) · clip(up, ±limit), elementwise, for tensors of any shape; in the dtype of gate."""
     return F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit)

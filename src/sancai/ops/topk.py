@@ -1,20 +1,17 @@
-"""The lightning indexer's choice: scores of entries, and the top k with a fixed rule for ties, the latest wins.
+"""Lightning indexer: scores of compressed entries and a top-k with deterministic tie-breaking (the latest entry wins).
 
-ReLU scores are often exactly zero.  `torch.topk` breaks such ties differently for different row
-widths, so prefill, chunked prefill and decode would read different entries.
+ReLU scores are often exactly zero.  `torch.topk` breaks such ties differently for different row widths, so prefill,
+chunked prefill and decode would select different entries.
 """
 
 import torch
 from torch import Tensor
 
-from sancai.ops.cases import indexer_topk_cases
-from sancai.ops.precision import wide
-from sancai.ops.roles import role
+from sancai.ops.precision import upcast
 
 
-@role("indexer_topk", indexer_topk_cases)
 def indexer_topk(query: Tensor, keys: Tensor, weights: Tensor, visible: Tensor, recency: Tensor, k: int) -> Tensor:
-    """Return which visible entries have the k best index scores, (B, T, M) boolean; without gradient.
+    """Return a mask (B, T, M) of the visible entries with the k best index scores; without gradient.
 
     Args:
         query, keys, weights: as `index_scores` takes them.
@@ -31,18 +28,18 @@ def index_scores(query: Tensor, keys: Tensor, weights: Tensor) -> Tensor:
         keys: (B, M, I).
         weights: (B, T, H), fp32.
     """
-    matches = wide(torch.einsum("bthk,bek->bthe", query, keys)).relu()
+    matches = upcast(torch.einsum("bthk,bek->bthe", query, keys)).relu()
     return torch.einsum("bth,bthe->bte", weights, matches)
 
 
 def topk_mask(scores: Tensor, visible: Tensor, k: int, recency: Tensor) -> Tensor:
-    """Return which visible entries are among the k best of their row.
+    """Return a mask of the visible entries that are among the k best of their row.
 
     Args:
         scores: (B, T, M), fp32.
-        visible: (B, T, M) boolean; True may be chosen.
-        k: how many to keep; rows with fewer visible entries keep all of them.
-        recency: (B, M); of equal scores the larger recency wins.
+        visible: (B, T, M) boolean, True = may be selected.
+        k: number of entries to select; rows with fewer visible entries select all of them.
+        recency: (B, M); among equal scores the larger recency wins.
 
     Returns:
         (B, T, M) boolean mask, True = selected.
@@ -50,7 +47,7 @@ def topk_mask(scores: Tensor, visible: Tensor, k: int, recency: Tensor) -> Tenso
     if scores.shape[-1] <= k:
         return visible
     latest_first = recency.argsort(dim=-1, descending=True, stable=True)[:, None].expand_as(scores)
-    masked = wide(scores).masked_fill(~visible, -1e30).gather(-1, latest_first)
+    masked = upcast(scores).masked_fill(~visible, -1e30).gather(-1, latest_first)
     best = torch.sort(masked, dim=-1, descending=True, stable=True).indices[..., :k]
     chosen = torch.zeros_like(visible).scatter(-1, latest_first.gather(-1, best), True)
     return chosen & visible

@@ -3,6 +3,7 @@
 from sancai.sequence.meta import NEVER, PADDING, EntryMeta, TokenMeta
 from sancai.sequence.order import frames_to_tokens, morton_order, raster_order, tokens_to_frames
 from sancai.sequence.packing import Cursor, PackedSequence, empty_block, pack
+from sancai.sequence.partial import PartialFrames
 from sancai.sequence.segment import Block, Document, Segment, Text
 from sancai.sequence.visibility import VisibilityConfig, sees_entries, sees_tokens
 from sancai.sequence.window import CompressionWindows, find_windows
@@ -16,6 +17,7 @@ __all__ = [
     "Document",
     "EntryMeta",
     "PackedSequence",
+    "PartialFrames",
     "Segment",
     "Text",
     "TokenMeta",

@@ -39,11 +39,11 @@ class TokenMeta:
     @staticmethod
     def padding(batch: int, length: int) -> "TokenMeta":
         """Return `length` columns of padding."""
-        whole = torch.full((batch, length), PADDING, dtype=torch.int32, device="cpu")
-        zero = torch.zeros_like(whole)
-        never = torch.full_like(whole, NEVER)
+        padding_mark = torch.full((batch, length), PADDING, dtype=torch.int32, device="cpu")
+        zero = torch.zeros_like(padding_mark)
+        never = torch.full_like(padding_mark, NEVER)
         position = torch.zeros(batch, length, 3, dtype=torch.float32, device="cpu")
-        return TokenMeta(whole, zero, zero, never, zero, zero, zero, position)
+        return TokenMeta(padding_mark, zero, zero, never, zero, zero, zero, position)
 
     @staticmethod
     def cat(parts: list["TokenMeta"]) -> "TokenMeta":

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 
 
 def _spread(value: int) -> int:

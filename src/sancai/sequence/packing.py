@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.errors import RequestError
 from sancai.sequence.meta import NEVER, PADDING, TokenMeta
 from sancai.sequence.order import morton_order
+from sancai.sequence.partial import PartialFrames
 from sancai.sequence.segment import Block, Document, Text
 
 
@@ -41,6 +42,7 @@ class PackedSequence:
     latents: (B, Tv, C) fp32 or None; the first `num_committed` columns are clean blocks, the rest noisy.
     sigma: (B, Tv) fp32.  grid: (B, Tv, 3) fp32: relative row, column and time inside the block.
     frame: rows and columns of tokens in every frame.
+    partial: which tokens of noisy frames are there; None for all.
     cursors: where each row's last document stands, for appending to a cache.
     """
 
@@ -54,6 +56,7 @@ class PackedSequence:
     num_committed: int = 0
     frame: tuple[int, int] = (0, 0)
     cursors: tuple[Cursor, ...] = ()
+    partial: PartialFrames | None = None
 
     @property
     def batch(self) -> int:
@@ -67,22 +70,53 @@ class PackedSequence:
     def frame_tokens(self) -> int:
         return self.frame[0] * self.frame[1]
 
+    @property
+    def frames(self) -> tuple[tuple[int, int], ...]:
+        """Runs of frames in the order of their visual tokens: how many, and how many tokens each has."""
+        total, each = self.visual.shape[1] if self.visual is not None else 0, self.frame_tokens
+        if self.partial is None:
+            return ((total // each, each),) if total else ()
+        clean, kept = self.num_committed // each, self.partial.frame_tokens
+        noisy = (total - self.num_committed) // kept, kept
+        return ((clean, each), noisy) if clean else (noisy,)
+
     def text_only(self) -> "PackedSequence":
         """Return the text tokens alone, at the same positions."""
-        return replace(self, latents=None, visual=None, sigma=None, grid=None, num_committed=0)
+        return replace(self, latents=None, visual=None, sigma=None, grid=None, num_committed=0, partial=None)
 
     def to(self, device: torch.device) -> "PackedSequence":
         """Move the tensors that the network computes with; metadata goes with the attention metadata."""
         names = [n for n in ("text_ids", "latents", "sigma", "grid") if getattr(self, n) is not None]
         moved: dict[str, Any] = {name: to_device(getattr(self, name), device) for name in names}
-        return replace(self, **moved)
+        return replace(self, partial=self.partial.to(device) if self.partial else None, **moved)
 
     def rows(self, part: slice) -> "PackedSequence":
         """Return some of the rows, as wide as they are."""
         names = [n for n in ("text_ids", "learn", "latents", "sigma", "grid") if getattr(self, n) is not None]
         taken: dict[str, Any] = {name: getattr(self, name)[part] for name in names}
         visual = self.visual.rows(part) if self.visual is not None else None
-        return replace(self, text=self.text.rows(part), visual=visual, cursors=self.cursors[part], **taken)
+        partial = self.partial.rows(part) if self.partial is not None else None
+        return replace(
+            self, text=self.text.rows(part), visual=visual, cursors=self.cursors[part], partial=partial, **taken
+        )
+
+    def keep(self, partial: PartialFrames) -> "PackedSequence":
+        """Return the sequence with some tokens of its noisy frames alone."""
+        assert self.visual is not None and self.partial is None
+        clean, noisy = slice(0, self.num_committed), slice(self.num_committed, None)
+
+        def kept(values: Tensor | None) -> Tensor | None:
+            return None if values is None else torch.cat([values[:, clean], partial.take(values[:, noisy])], 1)
+
+        visual = TokenMeta.cat([self.visual.take(clean), partial.take_meta(self.visual.take(noisy))])
+        return replace(
+            self,
+            visual=visual,
+            latents=kept(self.latents),
+            sigma=kept(self.sigma),
+            grid=kept(self.grid),
+            partial=partial,
+        )
 
     def with_latents(self, latents: Tensor, sigma: Tensor) -> "PackedSequence":
         """Return the same places with other contents (a denoising pass)."""
@@ -268,10 +302,10 @@ def _meta(rows: list[_Columns], multiple: int = 1) -> TokenMeta:
     facts = [np.concatenate(r.facts, 1) if r.facts else np.zeros((7, 0), np.int32) for r in rows]
     longest = -(-max(f.shape[1] for f in facts) // multiple) * multiple
     blank = np.array([PADDING, 0, 0, NEVER, 0, 0, 0], np.int32)
-    whole = np.broadcast_to(blank[:, None, None], (7, len(rows), longest)).copy()
+    padded = np.broadcast_to(blank[:, None, None], (7, len(rows), longest)).copy()
     place = np.zeros((len(rows), longest, 3), np.float32)
     for number, (row, fact) in enumerate(zip(rows, facts, strict=True)):
-        whole[:, number, : fact.shape[1]] = fact
+        padded[:, number, : fact.shape[1]] = fact
         if row.position:
             place[number, : fact.shape[1]] = np.concatenate(row.position)
-    return TokenMeta(*[*(torch.from_numpy(whole[n]) for n in range(7)), torch.from_numpy(place)])
+    return TokenMeta(*[*(torch.from_numpy(padded[n]) for n in range(7)), torch.from_numpy(place)])

@@ -32,11 +32,11 @@ def sees_tokens(query: TokenMeta, key: TokenMeta, visibility: VisibilityConfig) 
     own = (query.copy_id[:, :, None] == key.copy_id[:, None]) & (query.copy_id[:, :, None] > 0)
     seen = seen | own
     if visibility.local_blocks or visibility.anchor_blocks:
-        seen = seen | (before & _whole_blocks(query, key, visibility))
+        seen = seen | (before & _earlier_blocks(query, key, visibility))
     return seen & _same_document(query.document, key.document)
 
 
-def _whole_blocks(query: TokenMeta, key: TokenMeta, visibility: VisibilityConfig) -> Tensor:
+def _earlier_blocks(query: TokenMeta, key: TokenMeta, visibility: VisibilityConfig) -> Tensor:
     """Return which keys belong to blocks that the query's block reads whole."""
     mine, theirs = query.block[:, :, None], key.block[:, None]
     near = theirs >= mine - visibility.local_blocks

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.sequence.meta import NEVER, PADDING, EntryMeta, TokenMeta
 
 
@@ -93,13 +93,13 @@ def _tables(
     else:
         position = place[row, first]
     exists = count > 0
-    whole = (
+    integers = (
         np.where(exists, facts["document"][row, first], PADDING),
         facts["segment"][row, first],
         facts["index"][row, last],
         count == ratio,
     )
-    entries = EntryMeta(*[*(torch.from_numpy(a.astype(np.int32)) for a in whole), torch.from_numpy(position)])
+    entries = EntryMeta(*[*(torch.from_numpy(a.astype(np.int32)) for a in integers), torch.from_numpy(position)])
     tables = (own, has_own, safe[:, :, :ratio], has[:, :, :ratio])
     mine, has_mine, previous, has_previous = (torch.from_numpy(np.ascontiguousarray(t)) for t in tables)
     return CompressionWindows(mine, has_mine, previous, has_previous, entries)

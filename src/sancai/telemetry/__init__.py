@@ -1,4 +1,4 @@
-"""What a run tells: metrics for programs, progress for people."""
+"""Training metrics as JSON lines."""
 
 from sancai.telemetry.metrics import MetricsFile, read_metrics
 

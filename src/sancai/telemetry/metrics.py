@@ -1,4 +1,4 @@
-"""Metrics as JSON lines: one object a step, names are paths (`loss/flow`)."""
+"""Metrics as JSON lines: one object per step; names are paths such as `loss/flow`."""
 
 import json
 import pathlib
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class MetricsFile:
-    """Appends to `metrics.jsonl`; going on from a step drops what a killed run wrote after it."""
+    """Appends to `metrics.jsonl`; a run that resumes at a step first removes the lines of later steps."""
 
     def __init__(self, path: pathlib.Path, from_step: int = 0) -> None:
         self.path = path
@@ -16,7 +16,7 @@ class MetricsFile:
         path.write_text("".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8")
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Add one step."""
+        """Append the metrics of one step."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
 
@@ -30,5 +30,5 @@ def read_metrics(path: pathlib.Path) -> list[dict[str, Any]]:
         try:
             out.append(json.loads(line))
         except json.JSONDecodeError:
-            continue  # the last line of a killed run
+            continue  # the incomplete last line of a killed run
     return out

@@ -15,7 +15,7 @@ Without pictures this is `render` of the same turns at low effort.  What goes be
 from collections.abc import Sequence
 
 from sancai.sequence import Block, Segment, Text
-from sancai.tokenizer.control import BOS, END_THINK, EOS, USER, VISUAL, Control, Piece
+from sancai.tokenizer.control import ASSISTANT, BOS, END_THINK, EOS, USER, VISUAL, Control, Piece
 from sancai.tokenizer.encoding import opening
 from sancai.tokenizer.text import Tokenizer
 
@@ -47,6 +47,10 @@ class Writer:
         for piece in opening(think is not None or opens_thinking):
             self.add(piece)
         return self if think is None else self.add(think, learn=True).add(Control(END_THINK), learn=True)
+
+    def turn(self) -> "Writer":
+        """Open the assistant's turn and leave to the model whether it thinks first."""
+        return self.add(Control(ASSISTANT))
 
     def answer(self, text: str) -> "Writer":
         """Add a finished answer, which training learns."""

@@ -35,7 +35,7 @@ def ryu_float(value: float) -> str:
 def read(text: str) -> Any:
     """Return the value of a JSON text; raises ValueError where it is none."""
     try:
-        return json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_refuse)
+        return json.loads(text, parse_int=_integer, parse_float=_finite, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
@@ -55,7 +55,7 @@ def _string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _whole(digits: str) -> int | float:
+def _integer(digits: str) -> int | float:
     value = int(digits) if len(digits) <= MOST_DIGITS else None
     fits = value is not None and SMALLEST <= value <= LARGEST and digits != "-0"
     return value if fits and value is not None else _finite(digits)

@@ -1,41 +1,39 @@
 """Batches as a pure function of seed and step, so a resumed run sees what an unbroken one saw."""
 
-import random
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sancai.data.characters.samples import Sampler
-from sancai.device.host import to_device
+from sancai.data.dataset import Task
+from sancai.device.transfer import to_device
+from sancai.errors import ConfigError
 from sancai.flow import corrupt, sample_sigma
 from sancai.model import has_next
-from sancai.sequence import PackedSequence, pack
-from sancai.train.config import TrainConfig
-
-SEED_STRIDE = 1_000_003
-TEXT_MULTIPLE = 16
-CLIPS = ("video", "animate")
+from sancai.sequence import PackedSequence
 
 
 @dataclass(frozen=True)
 class Batch:
     """One task's rows of a step.
 
+    name: of the task.  task: what it trains.
     packed: noisy columns hold z.  clean: (B, Tn, C) what they should become.  sigma: (B, Tn).
-    weight: (B, Tn), for real noisy tokens one over the root of their block's frames: the frames of a clip agree.
+    weight: (B, Tn), 1/√(frames in the block) for real noisy tokens, 0 for padding; frames of a clip are correlated.
     targets: (B, Tt) next-token ids.  learn: (B, Tt) boolean, where they count; it stays on the host.
+    frames: of all noisy blocks.
     """
 
-    task: str
+    name: str
+    task: Task
     packed: PackedSequence
     clean: Tensor | None
     sigma: Tensor | None
     weight: Tensor | None
     targets: Tensor
     learn: Tensor
+    frames: int = 0
 
     @property
     def noisy_tokens(self) -> int:
@@ -66,36 +64,28 @@ class Batch:
         return replace(self, packed=self.packed.to(device), **moved)
 
 
-def batches(sampler: Sampler, config: TrainConfig, step: int) -> Iterator[Batch]:
-    """Yield the batches of one step, one a task."""
-    for number, (task, share) in enumerate(config.mixture.items()):
-        rows = share.rows_at(step)
-        if rows:
-            seed = (config.seed * SEED_STRIDE + step) * SEED_STRIDE + number
-            rng = random.Random(seed)
-            generator = torch.Generator().manual_seed(seed % 2**63)
-            documents = sampler.documents(task, rows, rng)
-            packed = pack([[d] for d in documents], text_multiple=TEXT_MULTIPLE)
-            is_clip = task in CLIPS
-            yield prepare(task, packed, config.loss.clip_shift if is_clip else config.loss.shift, generator)
+def prepare(name: str, task: Task, packed: PackedSequence, generator: torch.Generator) -> Batch:
+    """Add noise to the noisy columns and shift the text targets.
 
-
-def prepare(task: str, packed: PackedSequence, amount: float, generator: torch.Generator) -> Batch:
-    """Add noise to the noisy columns and shift the text targets."""
+    Raises:
+        ConfigError: there are noisy blocks, and the task says nothing of noise levels.
+    """
     follows = has_next(packed.text, 1)
     targets = torch.nn.functional.pad(packed.text_ids[:, 1:], (0, 1))
-    learn = follows & torch.nn.functional.pad(packed.learn[:, 1:], (0, 1))
+    learn = follows & torch.nn.functional.pad(packed.learn[:, 1:], (0, 1)) & task.text
     if packed.visual is None or packed.latents is None or packed.visual.shape[1] == packed.num_committed:
-        return Batch(task, packed, None, None, None, targets, learn)
+        return Batch(name, task, packed, None, None, None, targets, learn)
+    if task.shift is None:
+        raise ConfigError(f"documents of {name} hold noisy blocks; give its Task the shift of their noise levels")
     split = packed.num_committed
     copy = packed.visual.copy_id[:, split:].long()
-    levels = _levels(copy, amount, generator)
+    levels = _levels(copy, task.shift, generator)
     clean = packed.latents[:, split:]
     noise = torch.randn(clean.shape, generator=generator, device="cpu", dtype=torch.float32)
     z = corrupt(clean, noise, levels[..., None])
     committed = torch.zeros_like(packed.latents[:, :split, 0])
     noised = packed.with_latents(torch.cat([packed.latents[:, :split], z], 1), torch.cat([committed, levels], 1))
-    return Batch(task, noised, clean, levels, _weights(copy, packed.frame), targets, learn)
+    return Batch(name, task, noised, clean, levels, _weights(copy, packed.frame), targets, learn)
 
 
 def _weights(copy: Tensor, frame: tuple[int, int]) -> Tensor:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sancai.data.characters.samples import TASKS, SampleConfig
+from sancai.data.dataset import DatasetConfig
 from sancai.errors import ConfigError
 from sancai.model import ModelConfig
 from sancai.train.optimizer import OptimizerConfig
@@ -19,23 +19,26 @@ class LossConfig:
     indexer: float = 0.05
     kind: Literal["v", "x"] = "v"
     """Compare velocities or clean latents."""
-    shift: float = 3.0
-    """How far training noise levels lean towards noise."""
-    clip_shift: float = 8.0
-    """The same for clips, which hold more numbers that say the same."""
-    least_text: int = 512
+    min_text_tokens: int = 512
     """A step with fewer learnt text tokens weighs each as if it had so many: a handful would outweigh pictures."""
+    outer_share: float = 1.0
+    """Share of the outer patches (clear in most frames) that each noisy frame keeps, chosen at random; 1 keeps all."""
     bias_step: float = 2e-3
     """How fast routing biases follow the load."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """How often a task comes: so many rows at every so many steps, first at step `offset`."""
+    """How often a task comes: so many rows at every so many steps, first at step `offset`.
+
+    A row holds one document or, with `tokens`, as many as fill it to about that number of tokens.
+    """
 
     rows: int
     every: int = 1
     offset: int = 0
+    tokens: int | None = None
+    """Token budget of a row, text and visual tokens together."""
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.every < 1 or not 0 <= self.offset < self.every:
@@ -43,22 +46,24 @@ class Share:
                 f"a share needs rows ≥ 1, every ≥ 1 and 0 ≤ offset < every; got rows {self.rows}, "
                 f"every {self.every}, offset {self.offset}"
             )
+        if self.tokens is not None and self.tokens < 1:
+            raise ConfigError(f"a share's token budget is {self.tokens}; expected at least 1, or None")
 
-    def rows_at(self, step: int) -> int:
-        """Return the rows of a step."""
-        return self.rows if step % self.every == self.offset else 0
+    def is_due(self, step: int) -> bool:
+        """Return whether a step holds the task."""
+        return step % self.every == self.offset
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """One run.  `mixture` says which tasks a step holds."""
+    """One run."""
 
     name: str = "run"
     model: ModelConfig = field(default_factory=ModelConfig)
-    pack: str = "synthetic"
-    """`synthetic`, or the folder of a character pack."""
-    mixture: dict[str, Share] = field(default_factory=lambda: {"image": Share(8)})
-    samples: SampleConfig = field(default_factory=SampleConfig)
+    data: DatasetConfig
+    """What to train on."""
+    mixture: dict[str, Share]
+    """Tasks of the data set, and how often each comes."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     steps: int = 100
@@ -75,7 +80,14 @@ class TrainConfig:
     """Join small operations with torch.compile; needs a C++ compiler on a CPU."""
     seed: int = 0
     start_from: str | None = None
-    """Model folder whose weights and tokenizer a new run starts with."""
+    """Model folder, or folder of an earlier run, whose (averaged) weights and tokenizer a new run starts with; a model
+    without a visual half gets a fresh one where `model.visual` asks for it."""
+    prefetch: bool = True
+    """Prepare the next step's batches in a thread while a step computes; results are the same."""
+    measure_limit: bool = True
+    """Measure at the start how fast this machine multiplies matrices, to tell how much of that the run reaches."""
+    price_per_hour: float = 0.0
+    """What an hour of this machine costs, in any currency, for the ledger; 0 leaves money out."""
     log_every: int = 10
     save_every: int = 100
     sample_every: int = 0
@@ -83,16 +95,17 @@ class TrainConfig:
     sample_prompts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.mixture) - set(TASKS))
+        tasks = self.data.tasks
+        unknown = sorted(set(self.mixture) - set(tasks))
         if unknown:
-            raise ConfigError(f"mixture names unknown tasks {unknown}; expected some of {', '.join(TASKS)}")
+            raise ConfigError(f"mixture names unknown tasks {unknown}; expected some of {', '.join(tasks)}")
         if not any(share.every == 1 for share in self.mixture.values()):
             raise ConfigError("mixture must name at least one task that comes at every step, e.g. {'image': Share(8)}")
         if self.steps < 1:
             raise ConfigError(f"steps must be at least 1, got {self.steps}")
 
-    def rate(self, step: int) -> float:
-        """Return the rate's factor at a step: linear warm-up, constant, linear decay to zero."""
+    def lr_factor(self, step: int) -> float:
+        """Return the factor of the learning rates at a step: linear warm-up, constant, linear decay to zero."""
         decay_from = self.steps * (1 - self.decay_share)
         warm = min(1.0, (step + 1) / max(self.warmup_steps, 1))
         cool = min(1.0, (self.steps - step) / max(self.steps - decay_from, 1))

@@ -1,120 +1,166 @@
-"""The training loop: steps, metrics, states, sample sheets; stops cleanly and resumes exactly."""
+"""The training loop: steps, metrics, ledger, states; stops cleanly and resumes exactly."""
 
-import dataclasses
+import contextlib
 import json
 import pathlib
-import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import torch
 
-from sancai.checkpoint import (
-    TOKENIZER,
-    WEIGHTS,
-    load_state,
-    load_weights,
-    newest_state,
-    read_weights,
-    save_model,
-    save_state,
-)
-from sancai.data.characters.packs import open_pack
-from sancai.data.characters.samples import Sampler, sample_texts
-from sancai.data.characters.vocabulary import known_colors, known_words
+from sancai.checkpoint import newest_state, save_model, save_state
 from sancai.device import collectives
-from sancai.device.host import move, to_device, to_host
-from sancai.device.platform import current
-from sancai.device.sharding import beside, shard, whole_on_host
-from sancai.errors import CheckpointError
-from sancai.model import Transformer
-from sancai.model.moe import Experts
-from sancai.ops.selection import choose_providers
+from sancai.device.matmul_limit import matmul_limit
+from sancai.device.platform import get_platform
+from sancai.device.sharding import full_state_dict
+from sancai.device.transfer import to_device, to_host
+from sancai.errors import CapacityError
+from sancai.files import is_disk_full
 from sancai.telemetry import MetricsFile
 from sancai.tokenizer import Tokenizer
 from sancai.train.config import TrainConfig
-from sancai.train.step import Stepper
+from sancai.train.ledger import Ledger
+from sancai.train.lock import locked
+from sancai.train.prefetch import Prefetcher
+from sancai.train.trainer import Trainer
 
-VOCABULARY_TEXTS = 6000
 Report = dict[str, float]
 
 
-class Watcher(Protocol):
-    """What a run shows while it goes, on every rank: weights may have to come together for it."""
+class Callback(Protocol):
+    """Called after every step, on every rank: weights may have to be gathered for what it does."""
 
     def __call__(self, step: int, report: Report, run: "Run") -> None: ...
 
 
-@dataclasses.dataclass
+@dataclass
 class Run:
-    """One training run in one folder."""
+    """One training run in one folder.
+
+    step: steps done.  limit: FLOPs a second of large matrix products of all ranks, once measured.
+    """
 
     config: TrainConfig
     folder: pathlib.Path
-    stepper: Stepper
+    trainer: Trainer
     tokenizer: Tokenizer
     step: int = 0
+    ledger: Ledger = field(default_factory=Ledger)
+    limit: float | None = None
 
     def train(
-        self, watch: Watcher | None = None, until: int | None = None, stop: Callable[[], bool] = lambda: False
+        self, callbacks: Sequence[Callback] = (), until: int | None = None, stop: Callable[[], bool] = lambda: False
     ) -> None:
         """Run to the end (or `until`); an interruption saves the state first, where this rank can do it alone.
 
         Args:
-            watch: called after every step, on every rank.
+            callbacks: called in this order after every step, on every rank.
             until: step to stop at.
             stop: asked after every step; True saves and returns.
+
+        Raises:
+            CheckpointError: another process trains in this folder.
+            CapacityError: the disk is full, or gradients are not finite.
         """
-        leads = collectives.rank() == 0
-        metrics = MetricsFile(self.folder / "metrics.jsonl", self.step) if leads else None
-        owes = False  # a whole step that no state holds yet
         last = min(until or self.config.steps, self.config.steps)
+        if self.step >= last:
+            return
+        is_rank_zero = collectives.is_rank_zero()
+        with locked(self.folder) if is_rank_zero else contextlib.nullcontext(), self._disk_errors():
+            metrics = MetricsFile(self.folder / "metrics.jsonl", self.step) if is_rank_zero else None
+            self._measure_limit()
+            with self._prefetching(last):
+                self._steps(last, callbacks, metrics, stop)
+
+    def _steps(
+        self, last: int, callbacks: Sequence[Callback], metrics: MetricsFile | None, stop: Callable[[], bool]
+    ) -> None:
+        dirty = False  # True while the last completed step is not in a state
         try:
-            while self.step < last and not self._agreed(stop()):
+            while self.step < last and not self._any_rank(stop()):
                 started = time.monotonic()
-                owes = False  # nothing may be saved from the middle of a step
-                report = self.stepper.step(self.step)
+                dirty = False  # nothing may be saved from the middle of a step
+                report = self.trainer.step(self.step)
                 report["seconds"] = time.monotonic() - started
+                self.ledger.add(report)
                 if metrics:
                     metrics.write(self.step, {k: round(v, 6) for k, v in report.items()})
                 self.step += 1
-                owes = True
-                if watch:
-                    watch(self.step, report, self)
+                dirty = True
+                for callback in callbacks:
+                    callback(self.step, report, self)
                 if self.step % self.config.save_every == 0:
                     self.save()
-                    owes = False
-        except BaseException:
-            if owes and not self.config.shard:  # no gathering that other ranks may not come to
+                    dirty = False
+        except BaseException as error:
+            # saving sharded weights is a collective: other ranks may have exited, so it could wait for ever
+            if dirty and not self.config.shard and not is_disk_full(error):
                 self.save()
             raise
-        if owes:
+        if dirty:
             self.save()
 
-    def _agreed(self, wish: bool) -> bool:
+    def _any_rank(self, wish: bool) -> bool:
         """Return whether any rank wishes to stop, so that all stop after the same step."""
-        if collectives.world() == 1:
+        if collectives.world_size() == 1:
             return wish
         wishes = torch.full((1,), float(wish), dtype=torch.float32, device="cpu")
-        return bool(to_host(collectives.all_reduce(to_device(wishes, self.stepper.model.device))) > 0)
+        return bool(to_host(collectives.all_reduce(to_device(wishes, self.trainer.model.device))) > 0)
+
+    def _measure_limit(self) -> None:
+        """Measure what the machine can do at most, once."""
+        if self.config.measure_limit and self.limit is None:
+            self.limit = matmul_limit(get_platform(self.config.device, self.config.dtype)) * collectives.world_size()
+
+    @contextlib.contextmanager
+    def _prefetching(self, last: int) -> Iterator[None]:
+        """Let a thread prepare the batches of the next step, if the config wants it."""
+        source = self.trainer.batches
+        with Prefetcher(source, last) if self.config.prefetch else contextlib.nullcontext(source) as batches:
+            self.trainer.batches = batches
+            try:
+                yield
+            finally:
+                self.trainer.batches = source
+
+    @contextlib.contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        """Say clearly what is kept when the disk is full."""
+        try:
+            yield
+        except Exception as error:
+            if not is_disk_full(error):
+                raise
+            newest = newest_state(self.folder)
+            raise CapacityError(
+                f"no room is left on the disk of {self.folder} at step {self.step}; the newest whole state is "
+                f"{newest.name if newest else 'none'}: free some room, and the same command goes on from there"
+            ) from error
 
     def save(self) -> None:
-        """Write the training state and the averaged model; of several ranks the first does.
+        """Write the training state, the averaged model and the ledger; of several ranks the first does.
 
         Where weights are sharded all ranks must save together.
         """
-        leads = collectives.rank() == 0
-        state = self.state(keeps=leads)
-        if not leads:
+        is_rank_zero = collectives.is_rank_zero()
+        state = self.state(keeps=is_rank_zero)
+        if not is_rank_zero:
             return
         save_state(self.folder, self.step, state)
+        save_model(self.folder / "model", self.config.model, state["ema"], self.tokenizer)
+        self.save_metadata()
+        self.ledger.save(self.folder, limit=self.limit, price_per_hour=self.config.price_per_hour)
+
+    def save_metadata(self) -> pathlib.Path:
+        """Write what the data set tells about itself into the model folder, where it is missing; return the folder."""
         folder = self.folder / "model"
-        save_model(folder, self.config.model, state["average"], self.tokenizer)
-        if not (folder / "words.json").is_file():
-            library = self.stepper.sampler.library
-            for name, values in (("words", known_words(library)), ("palette", known_colors(library))):
-                (folder / f"{name}.json").write_text(json.dumps(values, ensure_ascii=False) + "\n", encoding="utf-8")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, make in self.trainer.dataset.metadata.items():
+            if not (folder / name).is_file():
+                (folder / name).write_text(json.dumps(make(), ensure_ascii=False) + "\n", encoding="utf-8")
+        return folder
 
     def state(self, keeps: bool = True) -> dict[str, Any]:
         """Return everything that a step changes, on the host: files hold whole host tensors whatever the devices.
@@ -123,93 +169,8 @@ class Run:
             keeps: whether this rank wants them; where weights are sharded all ranks call this together.
         """
         parts = {
-            "weights": dict(self.stepper.model.state_dict()),
-            "average": self.stepper.average,
-            "optimizer": self.stepper.optimizer.state_dict(),
+            "weights": dict(self.trainer.model.state_dict()),
+            "ema": self.trainer.ema,
+            "optimizer": self.trainer.optimizer.state_dict(),
         }
-        return {"step": self.step, **whole_on_host(parts, keeps)}
-
-
-def start(config: TrainConfig, folder: pathlib.Path) -> Run:
-    """Open a run on the device it names: go on from the newest state in the folder, or begin.
-
-    Started by `torchrun`, every rank opens the same run; they share each step's rows, and the first writes.
-
-    Raises:
-        DeviceError: the device is not here, or does not compute in the run's number format.
-    """
-    torch.set_flush_denormal(True)
-    platform = current(config.device, config.dtype)
-    rank, _ = collectives.start(platform)
-    library = open_pack(config.pack)
-    path = newest_state(folder)
-    fresh = path is None
-    tokenizer = _tokenizer(config, folder, library, fresh) if rank == 0 else None
-    collectives.wait(platform)
-    tokenizer = tokenizer or Tokenizer.load(folder / TOKENIZER)
-    if tokenizer.vocab_size > config.model.vocab_size:
-        raise CheckpointError(
-            f"the texts need {tokenizer.vocab_size} tokens but model.vocab_size is {config.model.vocab_size}; raise it"
-        )
-    model = Transformer(config.model, seed=config.seed)
-    model.compute_dtype = platform.dtype
-    choose_providers(platform.device, platform.dtype)
-    if config.model.visual and config.model.visual.sharing == "frozen_text":
-        freeze_text(model)
-    if fresh and config.start_from:
-        source = pathlib.Path(config.start_from) / WEIGHTS
-        load_weights(model, read_weights(source), source)
-    if config.shard:
-        shard(model, [m for m in model.modules() if isinstance(m, Experts)], platform)
-    move(model, platform.device)
-    run = Run(config, folder, Stepper(model, Sampler(library, tokenizer, config.samples), config), tokenizer)
-    if path is not None:
-        _restore(run, path)
-    if rank == 0:
-        _describe(config, folder, run.step)
-    return run
-
-
-def freeze_text(model: Transformer) -> None:
-    """Leave the text half as it is: only visual parameters learn."""
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name.startswith("visual."))
-
-
-def _tokenizer(config: TrainConfig, folder: pathlib.Path, library: Any, fresh: bool) -> Tokenizer:
-    """Return the run's tokenizer: its own, the one it starts from, or a new one."""
-    kept = folder / TOKENIZER
-    if not fresh or kept.is_file():
-        return Tokenizer.load(kept)
-    folder.mkdir(parents=True, exist_ok=True)
-    if config.start_from:
-        tokenizer = Tokenizer.load(pathlib.Path(config.start_from) / TOKENIZER)
-    else:
-        texts = sample_texts(library, random.Random(config.seed), VOCABULARY_TEXTS)
-        tokenizer = Tokenizer.train(texts, config.model.vocab_size)
-    tokenizer.save(kept)
-    return tokenizer
-
-
-def _describe(config: TrainConfig, folder: pathlib.Path, step: int) -> None:
-    """Keep the resolved settings beside the run: from the start, and from any step at which they changed."""
-    settings = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
-    newest = max(folder.glob("config*.json"), default=None, key=lambda p: p.stem)
-    if newest is None or newest.read_text(encoding="utf-8") != settings:
-        name = f"config-{step:07d}.json" if step else "config.json"
-        (folder / name).write_text(settings, encoding="utf-8")
-
-
-def _restore(run: Run, path: pathlib.Path) -> None:
-    """Load a state into a fresh run of the same settings."""
-    state, model = load_state(path), run.stepper.model
-    try:
-        kept = model.state_dict()
-        model.load_state_dict({n: beside(t, kept.get(n, t)) for n, t in state["weights"].items()})
-        run.stepper.optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, KeyError, ValueError) as error:
-        raise CheckpointError(
-            f"the state {path} belongs to another architecture ({error}); use a new folder or the same settings"
-        ) from error
-    run.stepper.average = {n: beside(t, kept[n]) for n, t in state["average"].items()}
-    run.step = int(state["step"])
+        return {"step": self.step, "ledger": asdict(self.ledger), **full_state_dict(parts, keeps)}

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.device.host import to_device
+from sancai.device.transfer import to_device
 from sancai.flow import flow_loss
 from sancai.model import AuxiliaryLosses, Output, Transformer, has_next
 from sancai.train.batch import Batch
@@ -17,34 +17,54 @@ PLACES_MULTIPLE = 128
 
 @dataclass(frozen=True)
 class Totals:
-    """What each mean of a step runs over: the weight of its noisy tokens, its text tokens, its batches."""
+    """What the means of a step run over, all batches together: weight of noisy tokens, learned text tokens, batches."""
 
     noisy: float
     text: int
     batches: int
 
 
+@dataclass(frozen=True)
+class Term:
+    """One loss term of a batch.
+
+    total: scalar, summed over what it counts.  scale: factor that makes it its part of the step's loss.
+    """
+
+    total: Tensor
+    scale: float
+
+
 def loss_terms(
     model: Transformer, batch: Batch, output: Output, aux: AuxiliaryLosses, config: LossConfig, totals: Totals
-) -> dict[str, Tensor]:
-    """Return weighted terms whose sum over a step's batches is the step's loss; the batch lies beside the model."""
-    terms: dict[str, Tensor] = {}
+) -> dict[str, Term]:
+    """Return the terms of one batch; Σ total · scale over the batches of a step is the step's loss.
+
+    Args:
+        batch: on the model's device.
+    """
+    terms: dict[str, Term] = {}
+    text = config.text / max(totals.text, config.min_text_tokens)
     if batch.clean is not None and output.prediction is not None:
-        split, latents = batch.packed.num_committed, batch.packed.latents
-        assert latents is not None and batch.sigma is not None and batch.weight is not None
-        z = latents[:, split:].to(output.prediction)
-        errors = flow_loss(output.prediction, z, batch.clean.to(z), batch.sigma.to(z)[..., None], config.kind)
-        terms["flow"] = (errors * batch.weight.to(z)).sum() / max(totals.noisy, 1.0)
+        terms["flow"] = Term(_flow(batch, output.prediction, config), 1 / max(totals.noisy, 1.0))
     if batch.text_tokens and output.hidden is not None:
-        share = config.text / max(totals.text, config.least_text)
-        terms["text"] = share * cross_entropy(model, output.hidden, batch.targets, batch.learn)
+        terms["text"] = Term(cross_entropy(model, output.hidden, batch.targets, batch.learn), text)
         if output.mtp_hidden is not None:
-            terms["mtp"] = share * config.mtp * cross_entropy(model, output.mtp_hidden, *ahead(batch))
+            terms["mtp"] = Term(cross_entropy(model, output.mtp_hidden, *ahead(batch)), text * config.mtp)
     if aux.balance:
-        terms["balance"] = config.balance * torch.stack(aux.balance).mean() / totals.batches
+        terms["balance"] = Term(torch.stack(aux.balance).mean(), config.balance / totals.batches)
     if aux.indexer:
-        terms["indexer"] = config.indexer * torch.stack(aux.indexer).mean() / totals.batches
+        terms["indexer"] = Term(torch.stack(aux.indexer).mean(), config.indexer / totals.batches)
     return terms
+
+
+def _flow(batch: Batch, prediction: Tensor, config: LossConfig) -> Tensor:
+    """Return the weighted sum of the errors of all noisy tokens."""
+    latents = batch.packed.latents
+    assert batch.clean is not None and latents is not None and batch.sigma is not None and batch.weight is not None
+    z = latents[:, batch.packed.num_committed :].to(prediction)
+    errors = flow_loss(prediction, z, batch.clean.to(z), batch.sigma.to(z)[..., None], config.kind)
+    return (errors * batch.weight.to(z)).sum()
 
 
 def cross_entropy(model: Transformer, hidden: Tensor, targets: Tensor, learn: Tensor) -> Tensor:

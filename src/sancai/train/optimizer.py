@@ -2,10 +2,10 @@
 
 Muon: momentum with Nesterov, orthogonalised by Newton-Schulz, rescaled to an update RMS of 0.18 so that
 AdamW's rates carry over, decoupled weight decay.  Every expert's matrix is orthogonalised by itself.
-Matrices of one shape run as one batch.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from sancai.device import collectives
-from sancai.device.host import to_device
-from sancai.device.sharding import beside, is_sharded, own, own_rows, whole, whole_matrices
+from sancai.device.sharding import distribute_like, full_matrices, full_tensor, is_sharded, local_rows, to_local
+from sancai.device.transfer import to_device
 from sancai.model import muon_parameters
 from sancai.ops.adamw import fused_adamw
+from sancai.ops.muon import MuonRates, look_ahead, muon_step, orthogonalise
 
 RMS = 0.18
-FAST = (3.4445, -4.7750, 2.0315)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,14 @@ class OptimizerConfig:
     newton_schulz_steps: int = 5
     clip: float = 1.0
     """Largest norm of all gradients together."""
+
+
+@dataclass(frozen=True)
+class EmaTarget:
+    """Moving averages by name of parameter, and how far they move towards the new weights."""
+
+    averages: dict[str, Tensor]
+    share: float
 
 
 class Optimizer:
@@ -61,56 +69,64 @@ class Optimizer:
     def gather(self) -> None:
         """Add up the gradients of all ranks, by one collective; those of sharded weights are added up already."""
         everything = (*self.matrices.values(), *self.others.values())
-        if collectives.world() > 1 and not any(map(is_sharded, everything)):
+        if collectives.world_size() > 1 and not any(map(is_sharded, everything)):
             grads = [p.grad for p in everything if p.grad is not None]
-            torch._foreach_copy_(grads, collectives.all_reduced(grads))
+            torch._foreach_copy_(grads, collectives.all_reduce_coalesced(grads))
 
     def clip(self) -> Tensor:
         """Clip all gradients together; return their norm before that, a scalar on the device."""
         everything = [*self.matrices.values(), *self.others.values()]
         norm = nn.utils.clip_grad_norm_(everything, self.config.clip, foreach=True)
-        return to_device(whole(norm), everything[0].device)  # without any gradient it is a zero on the host
+        return to_device(full_tensor(norm), everything[0].device)  # without any gradient it is a zero on the host
 
-    def step(self, scale: float) -> None:
-        """Update all parameters with rates times `scale`, and drop their gradients."""
+    def step(self, scale: float, ema: EmaTarget | None = None) -> set[str]:
+        """Update all parameters with rates times `scale`, and drop their gradients.
+
+        Args:
+            scale: factor of both rates.
+            ema: averages to update in the same visit.
+
+        Returns:
+            Names of the averages that were updated; the others are left to the caller.
+        """
         for group in self.adamw.param_groups:
             group["lr"] = self.config.adamw_lr * scale
         self.adamw.step()
-        self._step_matrices(self.config.lr * scale)
+        updated = self._step_matrices(self.config.lr * scale, ema)
         self.adamw.zero_grad(set_to_none=True)
         for parameter in self.matrices.values():
             parameter.grad = None
+        return updated
 
     @torch.no_grad()
-    def _step_matrices(self, lr: float) -> None:
-        mu = self.config.momentum
-        shapes: dict[tuple[int, ...], list[str]] = defaultdict(list)
-        for name, parameter in self.matrices.items():
-            if parameter.grad is not None:
-                shapes[tuple(parameter.shape[-2:])].append(name)
-        for names in shapes.values():
-            self._step_shape(names, lr, mu)
+    def _step_matrices(self, lr: float, ema: EmaTarget | None) -> set[str]:
+        names = [n for n, p in self.matrices.items() if p.grad is not None]
+        if any(is_sharded(self.matrices[n]) for n in names):
+            for same in _by_shape(self.matrices, names):
+                self._step_shards(same, lr)
+            return set()
+        if names:
+            c = self.config
+            matrices: list[Tensor] = [self.matrices[n] for n in names]
+            rates = MuonRates(lr, c.weight_decay, c.momentum, RMS, c.newton_schulz_steps, ema.share if ema else 0.0)
+            averages = [ema.averages[n] for n in names] if ema else None
+            gradients = [p.grad for p in matrices if p.grad is not None]
+            muon_step(matrices, gradients, [self.momentum[n] for n in names], averages, rates)
+        return set(names) if ema else set()
 
-    def _step_shape(self, names: list[str], lr: float, mu: float) -> None:
-        """Update all matrices of one shape together.
-
-        A rank that keeps part of the weights orthogonalises its own experts, and of a matrix cut in rows the whole.
-        """
+    def _step_shards(self, names: list[str], lr: float) -> None:
+        """Update this rank's part of all matrices of one shape: its own experts, its rows of a whole matrix."""
         kept: list[Tensor] = [self.matrices[n] for n in names]
-        parameters = [own(p) for p in kept]
-        grads = [own(p.grad) for p in kept if p.grad is not None]
-        buffers = [own(self.momentum[n]) for n in names]
-        torch._foreach_mul_(buffers, mu)
-        torch._foreach_add_(buffers, grads)
-        looked = torch._foreach_add(grads, buffers, alpha=mu)
+        parameters = [to_local(p) for p in kept]
+        grads = [to_local(p.grad) for p in kept if p.grad is not None]
+        looked = look_ahead(grads, [to_local(self.momentum[n]) for n in names], self.config.momentum)
         rows, columns = kept[0].shape[-2:]
-        seen = whole_matrices([g.to(torch.bfloat16) for g in looked], kept)
-        stacked = torch.cat(seen)
-        update = orthogonalise(stacked, self.config.newton_schulz_steps)
+        seen = full_matrices([g.to(torch.bfloat16) for g in looked], kept)
+        update = orthogonalise(torch.cat(seen), self.config.newton_schulz_steps)
         torch._foreach_mul_(parameters, 1 - lr * self.config.weight_decay)
         parts = update.split([len(g) for g in seen])
         for parameter, part, like in zip(parameters, parts, kept, strict=True):
-            mine = own_rows(part[0], like) if like.dim() == 2 else part
+            mine = local_rows(part[0], like) if like.dim() == 2 else part
             parameter.sub_(mine.view_as(parameter), alpha=lr * RMS * max(rows, columns) ** 0.5)
 
     def state_dict(self) -> dict[str, Any]:
@@ -120,15 +136,15 @@ class Optimizer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`'s output, which may lie on the host."""
         for name, tensor in state["momentum"].items():
-            own(self.momentum[name]).copy_(own(beside(tensor, self.momentum[name])))
+            to_local(self.momentum[name]).copy_(to_local(distribute_like(tensor, self.momentum[name])))
         ordered = [p for group in self.adamw.param_groups for p in group["params"]]
-        moved = {i: _beside(ordered[i], facts) for i, facts in state["adamw"]["state"].items()}
+        moved = {i: _distribute_state(ordered[i], facts) for i, facts in state["adamw"]["state"].items()}
         self.adamw.load_state_dict(state["adamw"] | {"state": moved})
 
 
-def _beside(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
+def _distribute_state(parameter: Tensor, facts: dict[str, Any]) -> dict[str, Any]:
     """Return AdamW's averages of a parameter as it is kept; the count of steps stays on the host."""
-    return {n: v if n == "step" else beside(v, parameter) for n, v in facts.items()}
+    return {n: v if n == "step" else distribute_like(v, parameter) for n, v in facts.items()}
 
 
 class AdamW(torch.optim.AdamW):
@@ -140,11 +156,13 @@ class AdamW(torch.optim.AdamW):
         for group in self.param_groups:
             learning = [p for p in group["params"] if p.grad is not None]
             states = [self._state_of(p) for p in learning]
-            means, squares = ([own(s[n]) for s in states] for n in ("exp_avg", "exp_avg_sq"))
+            means, squares = ([to_local(s[n]) for s in states] for n in ("exp_avg", "exp_avg_sq"))
             steps = [s["step"] for s in states]
             rates = group["lr"], *group["betas"], group["eps"], group["weight_decay"]
             if learning:
-                fused_adamw([own(p) for p in learning], [own(p.grad) for p in learning], means, squares, steps, rates)
+                fused_adamw(
+                    [to_local(p) for p in learning], [to_local(p.grad) for p in learning], means, squares, steps, rates
+                )
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         """Return a parameter's state, made at its first update."""
@@ -155,17 +173,9 @@ class AdamW(torch.optim.AdamW):
         return state
 
 
-def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
-    """Return nearly orthogonal matrices (B, R, C) by Newton-Schulz, in bf16: matrix products only."""
-    a, b, c = FAST
-    x = matrices.to(torch.bfloat16)
-    flip = x.shape[-2] > x.shape[-1]
-    if flip:
-        x = x.transpose(-1, -2)
-    norm = torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float32)
-    x = x * (1 / (norm + 1e-12)).to(x.dtype)
-    for _ in range(steps):
-        square = torch.bmm(x, x.transpose(-1, -2))
-        mixed = torch.baddbmm(square, square, square, beta=b, alpha=c)
-        x = torch.baddbmm(x, mixed, x, beta=a, alpha=1.0)
-    return x.transpose(-1, -2) if flip else x
+def _by_shape(matrices: dict[str, nn.Parameter], names: list[str]) -> Iterable[list[str]]:
+    """Return the names of the matrices of each shape."""
+    shapes: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    for name in names:
+        shapes[tuple(matrices[name].shape[-2:])].append(name)
+    return shapes.values()

@@ -107,9 +107,9 @@ class Library:
         for layer in layers:
             sheet = layer["sheets"].get(who["build"])
             if sheet is not None:
-                yield layer["z"], slot, sheet, self._palette(sheet, layer["color"] or color, who.get("eyes"))
+                yield layer["z"], slot, sheet, self.palette(sheet, layer["color"] or color, who.get("eyes"))
 
-    def _palette(self, sheet: int, color: str | None, eyes: str | None) -> np.ndarray:
+    def palette(self, sheet: int, color: str | None, eyes: str | None) -> np.ndarray:
         """Return the RGBA table of a sheet in one colour."""
         key = (sheet, color, eyes)
         if key not in self._tables:

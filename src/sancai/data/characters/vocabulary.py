@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from sancai.data.characters.corpus import texts
 from sancai.data.characters.library import Library
-from sancai.data.characters.samples import sample_texts
 from sancai.data.characters.split import draw_character
 from sancai.tokenizer import find_words
 
@@ -17,8 +17,7 @@ MOST_COLORS = 4096
 
 def known_words(library: Library) -> list[str]:
     """Return the words of captions, questions and answers, sorted."""
-    texts = sample_texts(library, random.Random(0), NUM_TEXTS)
-    return sorted(words_of(texts))
+    return sorted(words_of(texts(library, random.Random(0), NUM_TEXTS)))
 
 
 def words_of(texts: Iterable[str]) -> set[str]:

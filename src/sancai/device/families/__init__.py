@@ -1,1 +1,1 @@
-"""One small file a chip family."""
+"""Chip families, one record per file."""

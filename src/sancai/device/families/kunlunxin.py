@@ -4,7 +4,7 @@ from sancai.device.chip import Chip
 
 CHIP = Chip(
     key="kunlunxin", title="Kunlunxin XPU", device_type="cuda", collectives="nccl",
-    visible_devices="CUDA_VISIBLE_DEVICES", ray_resource="GPU", name_pattern=r"kunlun|\bxpu\b",
-    newest_torch="2.9", operator_table="cuda",
-    quirks=("The device type is cuda; sort, cumsum and top-k must be the maker's, not those of Triton packages.",),
+    visible_devices="CUDA_VISIBLE_DEVICES", name_pattern=r"kunlun|\bxpu\b",
+    operator_table="cuda",
+    quirks=("The device type is cuda; sort, cumsum and top-k must be the vendor's, not those of Triton packages.",),
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""Kernels of chips and libraries, each behind the contract of its role; a library is imported only when it is tried."""
+"""Backends: kernels of chips and libraries.  A library is imported only when its kernel is loaded."""
 
-from sancai.ops.backends import ascend, triton
-from sancai.ops.roles import Provider
+from sancai.ops.backends import ascend, native, triton
+from sancai.ops.dispatch import Backend
 
-PROVIDERS: tuple[Provider, ...] = (*ascend.PROVIDERS, *triton.PROVIDERS)
+BACKENDS: tuple[Backend, ...] = (*ascend.BACKENDS, *triton.BACKENDS, *native.BACKENDS)

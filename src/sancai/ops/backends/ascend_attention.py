@@ -1,10 +1,10 @@
-"""Attention over few of many keys by Ascend's `npu_sparse_flash_attention`, whose published form is multi-head latent
-attention: one key-value head of 512 channels, keys that are also the values, and 64 rotary channels apart.
+"""Sparse attention by Ascend's `npu_sparse_flash_attention`, which is documented for multi-head latent attention: one
+key-value head of 512 channels, keys that are also the values, and 64 separate rotary channels.
 
-Here rotary channels lie among the 512, so the 64 others are free, and the sink rides in them: one more key, of zeros,
-that every query reads, answers two of these channels with the sink's logit, in two parts because one number in half
-precision would round it.  Its value is zero, so it adds to the denominator alone, and its gradient comes back through
-the same channels.  The operator's own `sinks` have no gradient.
+Here the rotary channels are among the 512, so the 64 separate ones are free and carry the sink: one more key, of zeros,
+to which every query attends, has the sink's logit in two of these channels (split in two numbers, because one number in
+half precision would round it).  Its value is zero, so it only adds to the denominator, and its gradient returns through
+the same channels.  The operator's own `sinks` argument has no gradient.
 
 Sizes are those of the operators' documents (cann/ops-transformer, aclnnSparseFlashAttention and its Grad).
 """
@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sancai.ops.backends.ascend_launch import HALF, Arguments, Gradients, Tensors, operator
-from sancai.ops.precision import wide
-from sancai.ops.roles import Kernel
+from sancai.ops.backends.ascend_launch import HALF, Arguments, Gradients, Tensors, npu_operator
+from sancai.ops.dispatch import Kernel
+from sancai.ops.precision import upcast
 
 WIDTH = 512
 EXTRA = 64
@@ -32,7 +32,7 @@ ANSWER = 32.0
 """What the sink's key answers: a power of two that keeps asked numbers, and their gradients, inside half precision."""
 
 
-def _covers(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> bool:
+def _supports(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> bool:
     batch, length, heads, width = query.shape
     fits = width == WIDTH and heads in HEADS and 0 < batch <= MOST_BATCHES and limit < READ_MOST
     spans = 0 < length <= MOST_ROWS and 0 < keys.shape[1] < MOST_ROWS
@@ -51,9 +51,9 @@ def _indices(mask: Tensor, limit: int) -> Tensor:
 
 def _asked(sink: Tensor, width: int, dtype: torch.dtype) -> Tensor:
     """Return (H, 2): what a query asks of the sink's key, in two parts."""
-    logit = wide(sink) * (width**0.5 / ANSWER)
+    logit = upcast(sink) * (width**0.5 / ANSWER)
     first = logit.to(dtype)
-    return torch.stack([first, (logit - wide(first)).to(dtype)], -1)
+    return torch.stack([first, (logit - upcast(first)).to(dtype)], -1)
 
 
 def _with_sink(query: Tensor, keys: Tensor, sink: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -74,7 +74,7 @@ def _forward(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int
     indices = _indices(mask, limit)
     query, keys, asked, answer = _with_sink(query, keys, sink)
     rows, count = _lengths(query, keys)
-    out, highest, total = operator("npu_sparse_flash_attention")(
+    out, highest, total = npu_operator("npu_sparse_flash_attention")(
         query, keys, keys, indices, WIDTH**-0.5, actual_seq_lengths_query=rows, actual_seq_lengths_kv=count,
         query_rope=asked, key_rope=answer, sparse_block_size=1, layout_query="BSND", layout_kv="BSND",
         sparse_mode=EVERYTHING, attention_mode=LATENT, return_softmax_lse=True,
@@ -89,13 +89,13 @@ def _backward(args: Arguments, kept: Tensors, gradients: Gradients) -> Arguments
     query, keys, _, sink, _ = args
     query, keys, asked, answer = _with_sink(query, keys, sink)
     rows, count = _lengths(query, keys)
-    to_query, to_keys, to_values, to_asked, _ = operator("npu_sparse_flash_attention_grad")(
+    to_query, to_keys, to_values, to_asked, _ = npu_operator("npu_sparse_flash_attention_grad")(
         query, keys, keys, indices, given.contiguous(), out, highest, total, WIDTH**-0.5, 1, query_rope=asked,
         key_rope=answer, actual_seq_qlen=rows, actual_seq_kvlen=count, layout="BSND", sparse_mode=EVERYTHING,
         attention_mode=LATENT,
     )  # fmt: skip
-    to_sink = wide(to_asked[..., 0]).sum((0, 1)) * (WIDTH**0.5 / ANSWER)
+    to_sink = upcast(to_asked[..., 0]).sum((0, 1)) * (WIDTH**0.5 / ANSWER)
     return to_query, (to_keys + to_values)[:, :-1, 0], None, to_sink, None
 
 
-SPARSE_ATTENTION = Kernel(_forward, _backward, _covers)
+SPARSE_ATTENTION = Kernel(_forward, _backward, _supports)

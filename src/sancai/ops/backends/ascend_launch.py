@@ -1,4 +1,4 @@
-"""What the kernels of Ascend's operators share: how an operator is found, and what passes between the passes."""
+"""Helpers of the Ascend kernels: operator lookup, and the types that pass between forward and backward."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +12,11 @@ Tensors = tuple[Tensor, ...]
 Gradients = tuple[Tensor | None, ...]
 
 
-def operator(name: str) -> Callable[..., Any]:
-    """Return an operator of the chip's library.
+def npu_operator(name: str) -> Callable[..., Any]:
+    """Return an operator of torch-npu.
 
     Raises:
-        LookupError: this version has none of this name.
+        LookupError: the installed version has no operator of this name.
     """
     found = getattr(torch.ops.npu, name, None)
     if found is None:

@@ -1,7 +1,8 @@
-"""Triton's kernels: what they need, and where each is; triton itself is imported when one is tried.
+"""The Triton backend: availability, and the module of each kernel; triton is imported when a kernel is loaded.
 
-They are tried wherever Triton has a driver for the device, whoever makes it.  They were written without such a
-device: the interpreter proved their arithmetic, the compiler that they compile.  A machine's own trial decides.
+The kernels are candidates wherever Triton has a driver for the device, whatever its vendor.  They were written without
+such a device: Triton's interpreter verified their arithmetic, its compilers that they compile.  Verification on the
+machine itself decides whether one is used.
 """
 
 import functools
@@ -12,13 +13,13 @@ from collections.abc import Callable
 
 import torch
 
-from sancai.ops.roles import Kernel, Provider
+from sancai.ops.dispatch import Backend, Kernel
 
 LIBRARY = "triton"
 
 
-def missing(device: torch.device) -> str | None:
-    """Return why Triton cannot play on a device."""
+def unavailable_reason(device: torch.device) -> str | None:
+    """Return why Triton cannot run on a device, or None."""
     if device.type == "cpu":
         return "Triton has no kernels for a CPU"
     if importlib.util.find_spec(LIBRARY) is None:
@@ -27,7 +28,7 @@ def missing(device: torch.device) -> str | None:
 
 
 def version() -> str:
-    """Return Triton's version, from whichever package brings it."""
+    """Return the name and version of the package that provides Triton."""
     found = importlib.metadata.packages_distributions().get(LIBRARY, [])
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in sorted(set(found)))
 
@@ -36,16 +37,16 @@ def _load(module: str, name: str) -> Kernel:
     return getattr(importlib.import_module(f"sancai.ops.backends.{module}"), name)
 
 
-def _provider(role: str, module: str, name: str) -> Provider:
+def _backend(operator: str, module: str, name: str) -> Backend:
     load: Callable[[], Kernel] = functools.partial(_load, module, name)
-    return Provider(role, LIBRARY, missing, load, version)
+    return Backend(operator, LIBRARY, unavailable_reason, load, version)
 
 
-PROVIDERS = (
-    _provider("sparse_attention", "triton_attention", "SPARSE_ATTENTION"),
-    _provider("grouped_matmul", "triton_grouped", "GROUPED_MATMUL"),
-    _provider("hyper_pre", "triton_streams", "HYPER_PRE"),
-    _provider("hyper_post", "triton_streams", "HYPER_POST"),
-    _provider("sinkhorn", "triton_sinkhorn", "SINKHORN"),
-    _provider("compress", "triton_compress", "COMPRESS"),
+BACKENDS = (
+    _backend("sparse_attention", "triton_attention", "SPARSE_ATTENTION"),
+    _backend("grouped_matmul", "triton_grouped", "GROUPED_MATMUL"),
+    _backend("hyper_pre", "triton_streams", "HYPER_PRE"),
+    _backend("hyper_post", "triton_streams", "HYPER_POST"),
+    _backend("sinkhorn", "triton_sinkhorn", "SINKHORN"),
+    _backend("compress", "triton_compress", "COMPRESS"),
 )

@@ -1,8 +1,8 @@
-"""Attention over few of many keys, by gathering them: one program a query and block of heads.
+"""Sparse attention in Triton: one program per query and block of heads gathers the keys of the query.
 
-All heads share one key-value head, so a query's heads are the rows of a matrix product with its own keys.  A row of
-the mask is first packed into a list of columns; the sink starts the running softmax.  The gradient of the keys is
-added by atomic operations, so its last bits depend on the order in which programs finish.
+All heads share one key-value head, so the heads of a query are the rows of a matrix product with its keys.  Each row of
+the mask is first converted to a list of column indices; the sink initialises the online softmax.  The gradient of the
+keys is accumulated by atomic additions, so its last bits are not deterministic.
 """
 
 from typing import Any
@@ -12,8 +12,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from sancai.ops.backends.triton_launch import SMALLEST_DOT, are_plain, block, is_interpreted
-from sancai.ops.roles import Kernel
+from sancai.ops.backends.triton_launch import SMALLEST_DOT, are_supported, block, is_interpreted
+from sancai.ops.dispatch import Kernel
 
 WIDEST_HEAD = 512
 BLOCK_HEADS = 16
@@ -158,7 +158,7 @@ def keys_kernel(
 
 
 def _covers(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> bool:
-    return query.shape[-1] <= WIDEST_HEAD and are_plain(query, keys, sink) and min(query.shape) > 0 and limit > 0
+    return query.shape[-1] <= WIDEST_HEAD and are_supported(query, keys, sink) and min(query.shape) > 0 and limit > 0
 
 
 def _blocks(width: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Pooling of token windows into entries, forward and backward: one program an entry and block of channels.
+"""Compression of token windows in Triton, forward and backward: one program per entry and block of channels.
 
-The gradients of values and gates are added by atomic operations: windows may share tokens.
+The gradients of values and gates are accumulated by atomic additions, because windows may share tokens.
 """
 
 from typing import Any
@@ -10,9 +10,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from sancai.ops.backends.triton_launch import are_plain, block
+from sancai.ops.backends.triton_launch import are_supported, block
 from sancai.ops.compress import Columns
-from sancai.ops.roles import Kernel
+from sancai.ops.dispatch import Kernel
 
 TILE = 4096
 """Numbers that one program holds of values and of gates."""
@@ -88,7 +88,7 @@ def backward_kernel(
 
 
 def _covers(values: Tensor, gates: Tensor, ape: Tensor, own: Columns, previous: Columns | None) -> bool:
-    return are_plain(values, gates, ape) and own[0].numel() > 0 and values.dtype == gates.dtype
+    return are_supported(values, gates, ape) and own[0].numel() > 0 and values.dtype == gates.dtype
 
 
 def _windows(own: Columns, previous: Columns | None) -> tuple[Tensor, Tensor]:

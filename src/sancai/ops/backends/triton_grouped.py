@@ -1,7 +1,7 @@
-"""Products of tiles of rows with the weight of each tile's group: how experts run, forward and backward.
+"""Grouped matrix multiplication in Triton, forward and backward.
 
-The plan's tiles of equal height are the tiles of the kernel, so shapes are static and nothing is read back.  The
-gradient of a weight sums over its group's tiles in their order.
+The tiles of the plan are the tiles of the kernel, so shapes are static and nothing is copied to the host.  The gradient
+of a weight is summed over the tiles of its group in order, so it is deterministic.
 """
 
 from typing import Any
@@ -11,9 +11,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from sancai.ops.backends.triton_launch import are_plain, is_interpreted
+from sancai.ops.backends.triton_launch import are_supported, is_interpreted
+from sancai.ops.dispatch import Kernel
 from sancai.ops.grouped_matmul import TILE, GroupedRows
-from sancai.ops.roles import Kernel
 
 BLOCK_COLUMNS = 128
 BLOCK_INNER = 64
@@ -67,7 +67,7 @@ def weights_kernel(
 
 
 def _covers(padded: Tensor, weights: Any, plan: GroupedRows) -> bool:
-    return plan.heights is None and isinstance(weights, Tensor) and are_plain(padded, weights) and len(padded) > 0
+    return plan.heights is None and isinstance(weights, Tensor) and are_supported(padded, weights) and len(padded) > 0
 
 
 def _times(rows: Tensor, weights: Tensor, groups: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What Triton's kernels share: block sizes, and how the interpreter differs from a device."""
+"""Helpers of the Triton kernels: block sizes, supported dtypes, and interpreter mode."""
 
 import os
 
@@ -8,19 +8,19 @@ from torch import Tensor
 
 FORMATS = (torch.float32, torch.float16, torch.bfloat16)
 SMALLEST_DOT = 16
-"""Fewest rows and columns that a product of tiles takes."""
+"""Smallest number of rows and columns of `tl.dot`."""
 
 
 def block(size: int, least: int = 1, most: int = 1 << 20) -> int:
-    """Return the power of two that holds `size`, between two bounds."""
+    """Return the smallest power of two that is not below `size`, clamped to [least, most]."""
     return max(least, min(most, triton.next_power_of_2(size)))
 
 
 def is_interpreted() -> bool:
-    """Return whether kernels run in the interpreter, whose products of bf16 tiles are wrong: they run in fp32."""
+    """Return whether kernels run in Triton's interpreter; its bf16 products are wrong, so tiles are cast to fp32."""
     return os.environ.get("TRITON_INTERPRET", "") in ("1", "true", "on")
 
 
-def are_plain(*tensors: Tensor | None) -> bool:
-    """Return whether all tensors are in formats that kernels take."""
+def are_supported(*tensors: Tensor | None) -> bool:
+    """Return whether the kernels support the dtypes of all tensors."""
     return all(t is None or t.dtype in FORMATS for t in tensors)

@@ -1,7 +1,7 @@
-"""Sinkhorn normalisation of one small square map a token, forward and backward, many tokens a program.
+"""Sinkhorn normalisation in Triton, forward and backward: one small matrix per token, many tokens per program.
 
-The backward pass runs the iterations again, keeping only the sums it divided by; from the result it walks back,
-multiplying by them.
+The backward pass repeats the iterations and stores only the sums that were divided by; it then inverts the iterations
+one by one by multiplying with these sums.
 """
 
 from typing import Any
@@ -11,8 +11,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from sancai.ops.backends.triton_launch import are_plain
-from sancai.ops.roles import Kernel
+from sancai.ops.backends.triton_launch import are_supported
+from sancai.ops.dispatch import Kernel
 
 BLOCK_TOKENS = 64
 MOST_STREAMS = 8
@@ -92,11 +92,11 @@ def backward_kernel(logits, given, sums, out, tokens, iterations, eps, N: tl.con
     tl.store(out + place, change, mask=valid)
 
 
-def covers(logits: Tensor, iterations: int, eps: float) -> bool:
+def supports(logits: Tensor, iterations: int, eps: float) -> bool:
     """Say whether the number of streams is a power of two that fits a tile."""
     count = logits.shape[0]
     fits = count & (count - 1) == 0 and 1 < count <= MOST_STREAMS
-    return fits and iterations > 0 and are_plain(logits) and logits.numel() > 0
+    return fits and iterations > 0 and are_supported(logits) and logits.numel() > 0
 
 
 def forward(logits: Tensor, iterations: int, eps: float) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -126,4 +126,4 @@ def _backward(args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[
     return gradient(logits, iterations, eps, given).to(logits.dtype), None, None
 
 
-SINKHORN = Kernel(forward, _backward, covers)
+SINKHORN = Kernel(forward, _backward, supports)

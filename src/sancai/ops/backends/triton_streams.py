@@ -1,7 +1,7 @@
-"""Hyper-connections: the sublayer's input from N streams, and the streams after it, forward and backward.
+"""Hyper-connections in Triton: the input of a sublayer and the streams after it, forward and backward.
 
-The projection to the logits is PyTorch's matrix product and its few numbers a token stay PyTorch; what reads whole
-streams, and Sinkhorn's iterations, are kernels.  One program takes one token.
+The projection to the logits and the arithmetic on the few logits per token stay in PyTorch; whatever reads whole
+streams, and the Sinkhorn iterations, are kernels.  Each program processes one token.
 """
 
 from typing import Any
@@ -13,8 +13,8 @@ import triton.language as tl
 from torch import Tensor
 
 from sancai.ops.backends import triton_sinkhorn
-from sancai.ops.backends.triton_launch import are_plain, block
-from sancai.ops.roles import Kernel
+from sancai.ops.backends.triton_launch import are_supported, block
+from sancai.ops.dispatch import Kernel
 from sancai.ops.streams import HyperSettings
 
 BLOCK_CHANNELS = 256
@@ -138,7 +138,7 @@ def _fits(streams: Tensor) -> bool:
 def _pre_covers(
     streams: Tensor, fn: Tensor, base: Tensor, scale: Tensor, shift: Tensor | None, settings: HyperSettings
 ) -> bool:
-    return _fits(streams) and are_plain(streams, fn, base, scale, shift) and settings.iterations > 0
+    return _fits(streams) and are_supported(streams, fn, base, scale, shift) and settings.iterations > 0
 
 
 def _pre_forward(
@@ -220,7 +220,7 @@ def _spread(scale: Tensor, n: int) -> Tensor:
 
 
 def _post_covers(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> bool:
-    return _fits(streams) and are_plain(comb, streams, post, output)
+    return _fits(streams) and are_supported(comb, streams, post, output)
 
 
 def _post_forward(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:

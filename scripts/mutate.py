@@ -50,7 +50,8 @@ MUTATIONS = (
         "guided if bound is None else guided.clamp(-bound, bound)", "guided", DENOISING,
     ),
     Mutation(
-        "temperature ignored", "src/sancai/engine/token_sampler.py", "logits.float()) / temperature", "logits.float())", DENOISING,
+        "temperature ignored", "src/sancai/engine/token_sampler.py",
+        "logits.float()) / temperature", "logits.float())", DENOISING,
     ),
     Mutation(
         "routing bias moves with the load", "src/sancai/train/trainer.py",
@@ -64,12 +65,16 @@ MUTATIONS = (
         "Muon without weight decay", "src/sancai/ops/muon.py",
         "1 - rates.rate * rates.decay", "1.0", (*OPTIMIZER, "tests/parity/test_native.py"),
     ),
-    Mutation("Muon without Newton-Schulz", "src/sancai/ops/muon.py", "for _ in range(steps)", "for _ in range(0)", OPTIMIZER),
+    Mutation(
+        "Muon without Newton-Schulz", "src/sancai/ops/muon.py", "for _ in range(steps)", "for _ in range(0)", OPTIMIZER,
+    ),
     Mutation(
         "looks never left out", "src/sancai/data/characters/dataset.py",
         "rng.random() < self.config.drop_look", "rng.random() < 0", ("tests/unit/test_characters.py",),
     ),
-    Mutation("no warm-up", "src/sancai/train/config.py", "min(1.0, (step + 1) / max(self.warmup_steps, 1))", "1.0", OPTIMIZER),
+    Mutation(
+        "no warm-up", "src/sancai/train/config.py", "min(1.0, (step + 1) / max(self.warmup_steps, 1))", "1.0", OPTIMIZER,
+    ),
     Mutation("no decay of rates", "src/sancai/train/config.py", "return warm * cool", "return warm", OPTIMIZER),
     Mutation(
         "noise the same in every block", "src/sancai/engine/drawing.py",

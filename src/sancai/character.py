@@ -1,7 +1,7 @@
 """A whole game character: one look, every action in every direction, a card, and files that engines import.
 
-All clips share the look and the seed, so that they show the same person.  A folder that was begun is gone on with: what it
-holds of the same look, seed and settings is not drawn again.
+All clips share the look and the seed, so that they show the same person.  A folder of an unfinished character is
+continued: clips of the same look, seed and settings are not drawn again.
 """
 
 import dataclasses

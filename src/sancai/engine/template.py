@@ -3,8 +3,8 @@
     CARD = ('{"name": "', Words(40), '", "strength": ', Number(20), "}")
     text = fill(continuation, CARD, tokenizer.decode)
 
-A gap of words ends at a double quote and holds no quotes, braces or backslashes, so that a template of JSON always
-gives JSON.  The model's own distribution decides among the tokens that the template allows, wherever they begin and end.
+A gap of words ends at a double quote and holds no quotes, braces or backslashes, so a template of JSON always gives
+JSON.  The model's own distribution decides among the tokens that the template allows, wherever they begin and end.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,8 @@ from sancai.engine.planner import Continuation
 from sancai.engine.token_sampler import sample_token
 from sancai.errors import AnswerError
 
-FORBIDDEN = frozenset('"\\{}\n\r\t\ufffd')
+FORBIDDEN = frozenset('"\\{}\ufffd')
+"""Characters that end a gap of words, besides those that cannot be printed."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,10 @@ class Words:
 
     def end(self, text: str, start: int) -> int | None:
         """Return where the gap that begins at `start` ends, None if this text cannot be it."""
-        end = next((n for n in range(start, len(text)) if text[n] in FORBIDDEN), max(start, len(text)))
+        end = next(
+            (n for n in range(start, len(text)) if text[n] in FORBIDDEN or not text[n].isprintable()),
+            max(start, len(text)),
+        )
         is_closed = end < len(text)
         fits = end - start <= self.longest and (not is_closed or (text[end] == '"' and end > start))
         return end if fits else None
@@ -92,7 +96,7 @@ def fill(continuation: Continuation, template: Template, decode: Callable[[list[
         logits = continuation.logits[0].clone()
         while True:
             if not torch.isfinite(logits).any():
-                raise AnswerError(f"no token of this model goes on after {text[-40:]!r}; its vocabulary lacks letters")
+                raise AnswerError(f"no token of this model can follow {text[-40:]!r}; its vocabulary lacks characters")
             token = sample_token(logits, continuation.temperature, continuation.generator)
             grown = decode([*tokens, token])
             if len(grown) > len(text) and fits(grown, template):

@@ -12,7 +12,7 @@ from sancai import Sancai, load, media
 from sancai.cli import main
 from sancai.engine import Engine
 from sancai.errors import MediaError, RequestError
-from sancai.train import start
+from sancai.train import opening, start
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     recipe = nano.pretrain()
     mixture = {task: dataclasses.replace(recipe.mixture[task], rows=1) for task in ("image", "plan")}
     config = dataclasses.replace(recipe, steps=1, sample_every=0, mixture=mixture)
-    run = start(config, tmp_path_factory.mktemp("run"))
-    run.train()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "VOCABULARY_TEXTS", 150)
+        run = start(config, tmp_path_factory.mktemp("run"))
+        run.train()
     return run.folder / "model"
 
 

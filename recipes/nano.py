@@ -1,4 +1,4 @@
-"""Under a million parameters, on sheets drawn by code: trains from a clean clone in two minutes on one core."""
+"""Under a million parameters, on sheets drawn by code: trains from a clean clone in minutes on one core."""
 
 from sancai.data.characters import CharactersConfig
 from sancai.model import ModelConfig, VisualConfig

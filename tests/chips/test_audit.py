@@ -26,7 +26,7 @@ def test_no_operator_is_missing(chip: str) -> None:
 
 @each_chip
 def test_arithmetic_on_the_device_is_in_int32_or_floating_point(chip: str) -> None:
-    assert report_of("workload", chip)["wide"] == []
+    assert report_of("workload", chip)["int64_arithmetic"] == []
 
 
 @each_chip

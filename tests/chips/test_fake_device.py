@@ -18,7 +18,7 @@ MADE = {"text": 4, "thought": 2, "picture": 1, "film": 2}
 
 def report(chip: str, dtype: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what the CPU and the fake device gave."""
-    both = report_of("work", chip)[dtype]
+    both = report_of("workload", chip)[dtype]
     return both["cpu"], both["device"]
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from builders import largest, small_config
+from builders import largest, pack_ids, random_model, small_config
+from sancai.model import AuxiliaryLosses
 from sancai.model.attention import Attention
 from sancai.model.hyper_connection import HyperConnection
 from sancai.model.indexer import MaskedKeys, attention_to_entries, indexer_loss
@@ -162,3 +163,23 @@ def test_a_query_that_sees_no_entry_does_not_count(reading: SimpleNamespace) -> 
     scores, visible = torch.randn(1, 3, 3).double(), reading.entries.mask
     without = indexer_loss(scores[:, :2], target[:, :2], visible[:, :2])
     assert float(indexer_loss(scores, target, visible)) == pytest.approx(float(without))
+
+
+# --- index keys ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("length", "use_cache", "learns", "needed"),
+    [(12, False, False, False), (13, False, False, True), (12, True, False, True), (12, False, True, True)],
+    ids=["nobody reads them", "more entries than are chosen", "a later pass reads them", "the indexer learns"],
+)
+@torch.no_grad()
+def test_index_keys_are_computed_where_something_reads_them(
+    length: int, use_cache: bool, learns: bool, needed: bool
+) -> None:
+    model = random_model(small_config(visual=None, num_hidden_layers=1, compress_ratios=(4, 0)))
+    compressor, seen = model.layers[0].attn.indexer.compressor, []
+    compressor.wkv.register_forward_hook(lambda *_: seen.append(True))
+    aux = AuxiliaryLosses(wants_indexer=True) if learns else None
+    model(pack_ids(torch.arange(length)[None]), use_cache=use_cache, aux=aux)
+    assert bool(seen) == needed

@@ -356,17 +356,18 @@ def test_a_limit_on_keys_makes_the_model_call_sparse_attention_with_a_correct_li
     model = random_model(small_config(), seed=1)
     document = pack([[[text(rng, 40), noisy(rng), noisy(rng), clean(rng), text(rng, 13)]]])
     usual = model(document)
-    plan, seen = transformer.plan, []
+    build, seen = transformer.attention_metadata, []
 
     def limited(*args: Any) -> Any:
-        layout = plan(*args)
-        return replace(layout, groups=tuple(replace(g, most_raw=int(g.raw.sum(-1).max())) for g in layout.groups))
+        metadata = build(*args)
+        groups = tuple(replace(g, max_raw=int(g.raw_mask.sum(-1).max())) for g in metadata.groups)
+        return replace(metadata, groups=groups)
 
     def watched(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> Tensor:
         seen.append((int(mask.sum(-1).max()), limit, keys.shape[1]))
         return sparse_attention.reference(query, keys, mask, sink, limit)
 
-    monkeypatch.setattr(transformer, "plan", limited)
+    monkeypatch.setattr(transformer, "attention_metadata", limited)
     monkeypatch.setattr("sancai.model.attention.sparse_attention", watched)
     out = model(document)
     assert torch.equal(out.hidden, usual.hidden) and torch.equal(out.prediction, usual.prediction)

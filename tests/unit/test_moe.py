@@ -133,7 +133,8 @@ def test_an_expert_that_nobody_chose_costs_nothing_and_gets_no_gradient() -> Non
     for parameter in experts.parameters():
         torch.nn.init.normal_(parameter)
     chosen = torch.tensor([[0, 3], [3, 0], [0, 3]])
-    out = experts(torch.randn(3, 6, dtype=torch.float64), chosen, torch.rand(3, 2, dtype=torch.float64))
+    shared = Expert(6, 5, LIMIT).double()
+    out = experts(torch.randn(3, 6, dtype=torch.float64), chosen, torch.rand(3, 2, dtype=torch.float64), shared)
     out.sum().backward()
     for parameter in experts.parameters():
         touched = parameter.grad.flatten(1).abs().sum(1) > 0

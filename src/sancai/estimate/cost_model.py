@@ -12,11 +12,11 @@ from typing import Literal
 
 from sancai.estimate.op_cost import OpCost
 from sancai.model import CSA_RATIO, ModelConfig
+from sancai.model.metadata import Modality
 from sancai.ops.attention import FEW_KEYS
 from sancai.ops.grouped_matmul import COPIED_BYTES, FEW_HEIGHTS, FEW_ROWS, TILE
 
 ExecutionMode = Literal["cpu", "eager", "fused"]
-Modality = Literal["text", "visual"]
 FP32 = 4
 """Bytes of an fp32 element: where precision matters, whatever layers compute in."""
 SDPA_PAD = 8
@@ -194,7 +194,7 @@ class CostModel:
         """Yield the compressors over the new tokens of one modality."""
         c = self.c
         yield from self.compressor(workload.batch, new, ratio, c.head_dim, 2.0)
-        if ratio == CSA_RATIO:
+        if ratio == CSA_RATIO and (workload.keeps_cache or self.entries(workload, ratio) > c.index_topk):
             yield from self.compressor(workload.batch, new, ratio, c.index_head_dim, 0.0)
 
     def compressor(self, batch: int, new: int, ratio: int, dim: int, backward: float) -> Iterator[OpCost]:

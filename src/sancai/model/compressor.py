@@ -80,7 +80,7 @@ class Compressor(Module):
         self.norm = RMSNorm(dim, config.rms_norm_eps)
 
     def initial_std(self, name: str, parameter: Tensor) -> float | None:
-        """Leave `ape` at zero."""
+        """Return None: `ape` (m, W) stays at zero."""
         return None
 
     def project(self, hidden: Tensor) -> WindowBuffer:

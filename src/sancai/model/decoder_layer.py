@@ -3,34 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from sancai.model.attention import Attention
 from sancai.model.cache import LayerCache
 from sancai.model.config import ModelConfig
+from sancai.model.context import ForwardContext
 from sancai.model.hyper_connection import HyperConnection
 from sancai.model.joint_attention import joint_attention
 from sancai.model.linear import RMSNorm
-from sancai.model.metadata import AttentionMetadata
 from sancai.model.module import Module
-from sancai.model.moe import AuxiliaryLosses, MoE
+from sancai.model.moe import MoE
 from sancai.model.noise import LayerNoise, NoiseLevel
 from sancai.model.site import Residual, Site
-
-
-@dataclass(frozen=True)
-class ForwardContext:
-    """What all layers of one forward pass share.
-
-    ids: (B, Tt), which hash layers route by.
-    noise: the noise levels of visual tokens, None where there are none.
-    aux: collects routing statistics and side losses, None outside training.
-    """
-
-    metadata: AttentionMetadata
-    ids: Tensor
-    noise: NoiseLevel | None = None
-    aux: AuxiliaryLosses | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +60,7 @@ class DecoderLayer(Module):
         entered = {m: s.attention_site.enter(residual[m]) for m, s in sublayers.items()}
         weights = {m: s.attn for m, s in sublayers.items()}
         hidden = {m: e.hidden for m, e in entered.items()}
-        outputs, memory = joint_attention(weights, hidden, context.metadata, cached, context.aux)
+        outputs, memory = joint_attention(weights, hidden, context, cached)
         residual = {m: s.attention_site.leave(entered[m], outputs[m]) for m, s in sublayers.items()}
 
         # experts: each modality by itself

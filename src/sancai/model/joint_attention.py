@@ -5,95 +5,44 @@ entries (CSA: those that the indexer chose; HCA: all that are visible), and, in 
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from sancai.model.attention import Attention, Projected
 from sancai.model.cache import LayerCache
-from sancai.model.compressor import CSA_RATIO, Compressor, Entries, WindowBuffer
+from sancai.model.compressor import CSA_RATIO
+from sancai.model.context import ForwardContext
 from sancai.model.indexer import MaskedKeys, attention_to_entries, indexer_loss
-from sancai.model.metadata import AttentionMetadata, QueryGroup
-from sancai.model.moe import AuxiliaryLosses
+from sancai.model.memory import ByModality, extend
+from sancai.model.metadata import QueryGroup
 from sancai.ops.topk import index_scores, indexer_topk, topk_mask
 
 INDEXER_STRIDE = 4  # the indexer learns from every fourth query
-
-T = TypeVar("T")
-ByModality = dict[str, T]
 
 
 def joint_attention(
     weights: ByModality[Attention],
     hidden: ByModality[Tensor],
-    metadata: AttentionMetadata,
+    context: ForwardContext,
     cached: LayerCache | None,
-    aux: AuxiliaryLosses | None,
 ) -> tuple[ByModality[Tensor], LayerCache]:
     """Return outputs (B, T, D) by modality of hidden (B, T, D), and what the layer's queries read, past and new."""
     ratio = next(iter(weights.values())).ratio
-    ropes = {m: metadata.rope(m, ratio) for m in hidden}
+    ropes = {m: context.metadata.rope(m, ratio) for m in hidden}
     projected = {m: weights[m].project(h, *ropes[m]) for m, h in hidden.items()}
-    memory = extend(cached, weights, projected, metadata)
+    memory = extend(cached, weights, projected, context)
     outputs: ByModality[list[Tensor]] = {m: [] for m in hidden}
-    for group in metadata.groups:
+    for group in context.metadata.groups:
         queries = projected[group.modality].columns(group.columns)
-        reader = GroupReader(weights[group.modality], queries, group, metadata)
-        outputs[group.modality].append(reader.read(memory, aux))
+        reader = GroupReader(weights[group.modality], queries, group, context)
+        outputs[group.modality].append(reader.read(memory))
     return {m: weights[m].project_output(_joined(parts), *ropes[m]) for m, parts in outputs.items()}, memory
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
     """Join along the token dimension."""
     return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
-
-
-# -- memory: what queries may read ----------------------------------------------------------------------------------
-
-
-def extend(
-    cached: LayerCache | None,
-    weights: ByModality[Attention],
-    projected: ByModality[Projected],
-    metadata: AttentionMetadata,
-) -> LayerCache:
-    """Return a layer's keys and entries after its new committed tokens; noisy tokens leave nothing behind."""
-    raw = [] if cached is None else [cached.raw]
-    raw += [p.key[:, metadata.committed(m)] for m, p in projected.items()]
-    ratio = next(iter(weights.values())).ratio
-    if not ratio:
-        return LayerCache(torch.cat(raw, 1))
-    hidden = {m: p.hidden[:, metadata.committed(m)] for m, p in projected.items()}
-    compressors = {m: w.compressor for m, w in weights.items()}
-    entries = compress_windows(compressors, hidden, metadata, cached.entries if cached else None)
-    if ratio != CSA_RATIO:
-        return LayerCache(torch.cat(raw, 1), entries)
-    compressors = {m: w.indexer.compressor for m, w in weights.items()}
-    hidden = {m: h.detach() for m, h in hidden.items()}  # the indexer learns from its own loss alone
-    index_keys = compress_windows(compressors, hidden, metadata, cached.index_keys if cached else None)
-    return LayerCache(torch.cat(raw, 1), entries, index_keys)
-
-
-def compress_windows(
-    compressors: ByModality[Compressor], hidden: ByModality[Tensor], metadata: AttentionMetadata, past: Entries | None
-) -> Entries:
-    """Return past and new entries of committed tokens hidden (B, T, D)."""
-    any_compressor = next(iter(compressors.values()))
-    values = [] if past is None else [past.values]
-    open_window = past.open_window if past else None
-    for new in metadata.new_entries[any_compressor.ratio]:
-        window = compressors[new.modality].project(hidden[new.modality])
-        if new.modality == "text":  # its windows may begin in earlier passes
-            window = open_window = WindowBuffer.cat(open_window, window)
-        values.append(compressors[new.modality].pool(window, new.windows, new.rope))
-    if not values:  # nothing has been committed yet
-        tokens = next(iter(hidden.values()))
-        values = [tokens.new_zeros(tokens.shape[0], 0, any_compressor.dim)]
-    return Entries(torch.cat(values, 1), open_window)
-
-
-# -- reading ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -103,13 +52,13 @@ class GroupReader:
     weights: Attention
     queries: Projected
     group: QueryGroup
-    metadata: AttentionMetadata
+    context: ForwardContext
 
-    def read(self, memory: LayerCache, aux: AuxiliaryLosses | None) -> Tensor:
+    def read(self, memory: LayerCache) -> Tensor:
         """Return the attention output (B, T, H, K)."""
         keys, mask, max_keys = memory.raw, self.group.raw_mask, None
         if memory.entries is not None and memory.entries.values.shape[1]:
-            chosen, max_keys = self._choose_entries(memory, aux)
+            chosen, max_keys = self._choose_entries(memory)
             keys, mask = torch.cat([keys, memory.entries.values], 1), torch.cat([mask, chosen], -1)
         if self.group.own_mask is None:
             return self.weights.attend(self.queries.query, keys, mask, max_keys)
@@ -129,31 +78,32 @@ class GroupReader:
 
     # -- which entries ------------------------------------------------------------------------------------------
 
-    def _choose_entries(self, memory: LayerCache, aux: AuxiliaryLosses | None) -> tuple[Tensor, int | None]:
+    def _choose_entries(self, memory: LayerCache) -> tuple[Tensor, int | None]:
         """Return which entries are read, (B, T, M) boolean, and how many keys a query reads at most if few of many."""
         ratio = self.weights.ratio
         visible = self.group.entry_masks[ratio]
         if ratio != CSA_RATIO or memory.index_keys is None:
             return visible, None
         topk, count = self.weights.indexer.topk, memory.index_keys.values.shape[1]
-        learning = aux if aux is not None and aux.wants_indexer and self.group.own_mask is None else None
-        if count <= topk and learning is None:
+        learns = self.context.indexer_learns and self.group.own_mask is None
+        if count <= topk and not learns:
             return visible, None
         max_raw = self.group.max_raw
         max_keys = None if max_raw is None or count <= topk else max_raw + topk
-        return self._index(memory, visible, learning), max_keys
+        return self._index(memory, visible, learns), max_keys
 
-    def _index(self, memory: LayerCache, visible: Tensor, learning: AuxiliaryLosses | None) -> Tensor:
-        """Return the entries that the indexer chooses, (B, T, M) boolean; where it learns, add its loss."""
+    def _index(self, memory: LayerCache, visible: Tensor, learns: bool) -> Tensor:
+        """Return the entries that the indexer chooses, (B, T, M) boolean; if it learns, collect its loss."""
         assert memory.index_keys is not None
-        indexer, keys, recency = self.weights.indexer, memory.index_keys.values, self.metadata.recency[CSA_RATIO]
-        cos, sin = (table[:, self.group.columns] for table in self.metadata.rope(self.group.modality, CSA_RATIO))
+        metadata, columns = self.context.metadata, self.group.columns
+        indexer, keys, recency = self.weights.indexer, memory.index_keys.values, metadata.recency[CSA_RATIO]
+        cos, sin = (table[:, columns] for table in metadata.rope(self.group.modality, CSA_RATIO))
         hidden, latent = self.queries.hidden.detach(), self.queries.latent.detach()
         query, head_weights = indexer.project(hidden, latent, cos, sin)
-        if learning is None:
+        if not learns or self.context.aux is None:
             return indexer_topk(query, keys, head_weights, visible, recency, indexer.topk)
         scores = index_scores(query, keys, head_weights)
-        learning.indexer.append(self._indexer_loss(scores, memory, visible))
+        self.context.aux.indexer.append(self._indexer_loss(scores, memory, visible))
         return topk_mask(scores.detach(), visible, indexer.topk, recency)
 
     def _indexer_loss(self, scores: Tensor, memory: LayerCache, visible: Tensor) -> Tensor:

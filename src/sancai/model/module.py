@@ -27,7 +27,7 @@ class Module(nn.Module):
     """Methods of many small operations, which a compiler joins."""
 
     def initial_std(self, name: str, parameter: Tensor) -> float | None:
-        """Return the standard deviation of a parameter's first values, None to leave it as it was constructed."""
+        """Return the standard deviation of initial values of any shape, None to leave them as constructed."""
         return default_std(parameter)
 
     def reset_parameters(self, std: float, seed: int) -> None:
@@ -40,7 +40,7 @@ class Module(nn.Module):
 
 
 def default_std(parameter: Tensor) -> float | None:
-    """Return 1 / sqrt(last dimension) for a matrix or a stack of them, None for vectors."""
+    """Return 1 / sqrt(last dimension) for a matrix (..., out, in) or a stack of them, None for vectors."""
     return parameter.shape[-1] ** -0.5 if parameter.dim() >= 2 else None
 
 

@@ -111,8 +111,8 @@ class Experts(Module):
         """Return Σ_k weights_k · expert_k(x) + shared(x), (T, D), for x (T, D), chosen and weights (T, k)."""
         if self._is_dense(x.dtype) and shared.w1.scale is None:
             own = ExpertWeights(self.w1, self.w3, self.w2)
-            beside = ExpertWeights(shared.w1.weight, shared.w3.weight, shared.w2.weight)
-            return experts(x, chosen, weights, own, beside, self.limit)
+            shared_weights = ExpertWeights(shared.w1.weight, shared.w3.weight, shared.w2.weight)
+            return experts(x, chosen, weights, own, shared_weights, self.limit)
         return take_experts(x, chosen, weights, self._stacks(x.dtype), self.activate) + shared(x)
 
     def _is_dense(self, dtype: torch.dtype) -> bool:

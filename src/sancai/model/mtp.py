@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from sancai.model.config import ModelConfig
-from sancai.model.decoder_layer import DecoderLayer, ForwardContext
+from sancai.model.context import ForwardContext
+from sancai.model.decoder_layer import DecoderLayer
 from sancai.model.hyper_connection import HyperHead
 from sancai.model.linear import Linear, RMSNorm
 from sancai.model.site import Residual

@@ -11,7 +11,8 @@ from sancai.device.transfer import module_to_device, to_device
 from sancai.errors import ConfigError, RequestError
 from sancai.model.cache import Cache, LayerCache, commit
 from sancai.model.config import ModelConfig, VisualConfig
-from sancai.model.decoder_layer import DecoderLayer, ForwardContext
+from sancai.model.context import ForwardContext
+from sancai.model.decoder_layer import DecoderLayer
 from sancai.model.hyper_connection import HyperHead
 from sancai.model.initialise import initialise
 from sancai.model.linear import Linear, RMSNorm, TokenEmbedding
@@ -93,7 +94,7 @@ class Transformer(Module):
         metadata = metadata or self.attention_metadata(packed, past)
         packed = packed.to(self.device)
         residual, noise = self._embed(packed)
-        context = ForwardContext(metadata, packed.text_ids, noise, aux)
+        context = ForwardContext(metadata, packed.text_ids, noise, aux, use_cache)
 
         caches: list[LayerCache] = []
         for number, layer in enumerate(self.layers):
@@ -158,7 +159,7 @@ class Transformer(Module):
         """Run the first MTP layer on the text tokens alone."""
         metadata = self.attention_metadata(packed.text_only(), Cache.empty(self.config, packed.batch))
         following = next_ids(packed.text_ids, packed.text)
-        alone = replace(context, metadata=metadata, noise=None)
+        alone = replace(context, metadata=metadata, noise=None, use_cache=False)
         first = cast(MTP, self.mtp[0])
         return first.predict(streams, self.embed(following).to(streams.dtype), alone)
 

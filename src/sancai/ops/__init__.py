@@ -1,1 +1,1 @@
-"""Operators: one file each, a clear torch reference first, a faster twin beside it."""
+"""Operators: one file each, with a PyTorch reference; `dispatch` runs the kernels that `selection` found faster."""

@@ -38,14 +38,14 @@ def attention_reference(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor)
 
 @operator("attention", attention_samples)
 def attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
-    """Return the output of `attention_reference` (same arguments), by the faster version for the number of keys."""
+    """Return what `attention_reference` does, (B, T, H, K), by the faster version for the number of keys."""
     few = keys.shape[1] <= FEW_KEYS
     return attention_products(query, keys, mask, sink) if few else attention_fused(query, keys, mask, sink)
 
 
 @operator("sparse_attention", sparse_attention_samples)
 def sparse_attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, limit: int) -> Tensor:
-    """Return the output of `attention_reference` for queries that attend to few of many keys.
+    """Return what `attention_reference` does, (B, T, H, K), for queries that attend to few of many keys.
 
     limit: upper bound on the keys that any query attends to; sparse kernels rely on it.
     """
@@ -53,7 +53,7 @@ def sparse_attention(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor, li
 
 
 def attention_products(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
-    """Compute `attention_reference` by two batched products over all heads; keeps the weights for the backward pass."""
+    """Return what `attention_reference` does, (B, T, H, K), by two batched products; keeps the weights for backward."""
     batch, length, heads, width = query.shape
     scores = torch.bmm(query.reshape(batch, length * heads, width), keys.transpose(1, 2))
     scores = upcast(scores).unflatten(1, (length, heads)) * width**-0.5
@@ -64,7 +64,9 @@ def attention_products(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) 
 
 
 def attention_fused(query: Tensor, keys: Tensor, mask: Tensor, sink: Tensor) -> Tensor:
-    """Compute `attention_reference` by PyTorch's scaled-dot-product attention, whose memory does not grow with T · S.
+    """Return what `attention_reference` does, (B, T, H, K), by PyTorch's scaled-dot-product attention.
+
+    Its memory does not grow with T · S.
 
     The sink becomes one more key with a value of zero: its extra channel is 1, and an extra query channel holds the
     sink's logit.

@@ -15,7 +15,7 @@ from sancai.ops.precision import upcast
 from sancai.ops.samples import compress_samples
 
 Columns = tuple[Tensor, Tensor]
-"""Token indices of each window (B, M, m), int64, and a mask (B, M, m) of those that exist."""
+"""Token indices (B, M, m) of each window, int64, and a mask (B, M, m) of those that exist."""
 
 
 @operator("compress", compress_samples)

@@ -23,6 +23,6 @@ def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
 
 
 def rms_scale(x: Tensor, eps: float) -> Tensor:
-    """Return ``1 / sqrt(mean(x², last dim) + eps)`` in fp32: x (..., D) gives (..., 1)."""
+    """Return ``1 / sqrt(mean(x², last dim) + eps)`` of x (..., D) in fp32, (..., 1)."""
     total = x.square().sum(-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
     return torch.rsqrt(total / x.shape[-1] + eps)

@@ -96,7 +96,7 @@ def weigh(weights: Tensor, streams: Tensor) -> Tensor:
 
 
 def weigh_unrolled(weights: Tensor, streams: Tensor) -> Tensor:
-    """Compute `weigh` by adding stream by stream."""
+    """Return the same as `weigh`, (B, T, D), stream by stream."""
     first, *others = (w[..., None] * s for w, s in zip(weights.to(streams.dtype), streams.unbind(-2), strict=True))
     for other in others:
         first = first + other
@@ -120,7 +120,7 @@ def mix(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> Tensor:
 
 
 def mix_unrolled(comb: Tensor, streams: Tensor, post: Tensor, output: Tensor) -> Tensor:
-    """Compute `mix` by adding stream by stream."""
+    """Return the same as `mix`, (B, T, N, D), stream by stream."""
     given = post.to(output.dtype)
     new = [weigh_unrolled(comb[:, k], streams) + given[k][..., None] * output for k in range(len(post))]
     return torch.stack(new, -2)

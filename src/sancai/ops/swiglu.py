@@ -9,5 +9,5 @@ from sancai.ops.samples import swiglu_samples
 
 @operator("swiglu_clamped", swiglu_samples, prefer_compiled=True)
 def swiglu(gate: Tensor, up: Tensor, limit: float) -> Tensor:
-    """Return silu(min(gate, limit)) · clip(up, ±limit), elementwise, for tensors of one shape; in the dtype of gate."""
+    """Return silu(min(gate, limit)) · clip(up, ±limit), (..., F), in the dtype of gate (..., F)."""
     return F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit)

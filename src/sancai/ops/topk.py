@@ -11,7 +11,7 @@ from sancai.ops.precision import upcast
 
 
 def indexer_topk(query: Tensor, keys: Tensor, weights: Tensor, visible: Tensor, recency: Tensor, k: int) -> Tensor:
-    """Return a mask (B, T, E) of the visible entries with the k best index scores; without gradient.
+    """Return a mask (B, T, M) of the visible entries with the k best index scores; without gradient.
 
     Args:
         query, keys, weights: as `index_scores` takes them.
@@ -21,11 +21,11 @@ def indexer_topk(query: Tensor, keys: Tensor, weights: Tensor, visible: Tensor, 
 
 
 def index_scores(query: Tensor, keys: Tensor, weights: Tensor) -> Tensor:
-    """Return Σ_h weights_h · relu(query_h · key), (B, T, E) in fp32 (report eqs 15-16).
+    """Return Σ_h weights_h · relu(query_h · key), (B, T, M) in fp32 (report eqs 15-16).
 
     Args:
         query: (B, T, H, I).
-        keys: (B, E, I).
+        keys: (B, M, I).
         weights: (B, T, H), fp32.
     """
     matches = upcast(torch.einsum("bthk,bek->bthe", query, keys)).relu()
@@ -36,13 +36,13 @@ def topk_mask(scores: Tensor, visible: Tensor, k: int, recency: Tensor) -> Tenso
     """Return a mask of the visible entries that are among the k best of their row.
 
     Args:
-        scores: (B, T, E), fp32.
-        visible: (B, T, E) boolean, True = may be selected.
+        scores: (B, T, M), fp32.
+        visible: (B, T, M) boolean, True = may be selected.
         k: number of entries to select; rows with fewer visible entries select all of them.
-        recency: (B, E); among equal scores the larger recency wins.
+        recency: (B, M); among equal scores the larger recency wins.
 
     Returns:
-        (B, T, E) boolean mask, True = selected.
+        (B, T, M) boolean mask, True = selected.
     """
     if scores.shape[-1] <= k:
         return visible

@@ -70,7 +70,7 @@ class TokenMeta:
 
 @dataclass(frozen=True)
 class EntryMeta:
-    """Metadata of compressed entries as int32 tensors (B, E), positions as fp32 (B, E, 3).
+    """Metadata of compressed entries as int32 tensors (B, M), positions as fp32 (B, M, 3).
 
     last: index of the last source token.  complete: 1 unless the window ran short of tokens.
     """

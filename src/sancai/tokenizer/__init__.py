@@ -1,4 +1,4 @@
-"""Words ↔ ids, conversations ↔ segments."""
+"""Tokenizer and chat template: text ↔ token ids, conversations → prompts, answers → text and tool calls."""
 
 from sancai.tokenizer.answer import AnswerParser, Call, Delta, TextDelta, ThinkingDelta
 from sancai.tokenizer.chat import Part, Writer

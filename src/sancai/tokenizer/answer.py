@@ -1,7 +1,7 @@
-"""What the model writes → thinking, answer and tool calls, piece by piece while it arrives.
+"""Streaming parser of the model's output: thinking, answer and tool calls.
 
-The pieces, joined by kind, are the same however the text is cut into parts: whatever could still become
-a tag is held back until it is clear.
+The result does not depend on how the text is split into parts: whatever could still become a tag is buffered until it
+is decided.
 """
 
 import json
@@ -18,27 +18,27 @@ from sancai.tokenizer.dialect import V4, Dialect
 from sancai.tokenizer.encoding import render_pieces
 
 HALF = "\ud800"
-"""Stands for `｜DSML｜` while an answer is read by its tokens: half a surrogate pair, which no decoded text holds."""
+"""Placeholder for `｜DSML｜` when parsing tokens: half a surrogate pair, which decoded text never contains."""
 Stage = Literal["thinking", "content", "calls", "done"]
 
 
 @dataclass(frozen=True)
 class ThinkingDelta:
-    """More of the thinking before the answer."""
+    """The next part of the thinking."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class TextDelta:
-    """More of the answer."""
+    """The next part of the answer."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Call:
-    """A finished tool call; `arguments` is a JSON object."""
+    """A complete tool call; `arguments` is a JSON object."""
 
     name: str
     arguments: str
@@ -48,15 +48,15 @@ Delta = ThinkingDelta | TextDelta | Call
 
 
 class AnswerParser:
-    """Reads one answer.
+    """Parses one answer.
 
     Args:
-        dialect: whose tags the model writes.
+        dialect: prompt format of the model, which defines the tags.
         thinking: the prompt ended in `<think>`.
-        calling: the prompt ended inside an opened block of calls.
-        reads_calls: the model was offered tools; else what looks like their tags is text.
-        is_spelled: control tokens come written out in the text.  Who has the model's ids feeds them as `Control`
-            instead, so that words about `</think>` or `｜DSML｜` are words and neither end nor call anything.
+        calling: the prompt ended within an opened block of tool calls.
+        reads_calls: tools were offered; otherwise their tags are plain text.
+        is_spelled: control tokens are written out in the text.  Callers that have token ids pass them as `Control`
+            instead, so that text about `</think>` or `｜DSML｜` stays text.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class AnswerParser:
 
     @staticmethod
     def after(conversation: Conversation, dialect: Dialect = V4, *, is_spelled: bool = True) -> "AnswerParser":
-        """Return the parser of the answer to a conversation, which begins where its prompt ends."""
+        """Return a parser for the answer to a conversation, starting at the end of its prompt."""
         controls = [p.name for p in render_pieces(conversation, dialect) if isinstance(p, Control) and p.name != DSML]
         has_tools = conversation.has_tools
         return AnswerParser(
@@ -84,11 +84,11 @@ class AnswerParser:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the answer could end here: not in the middle of thinking or of a call."""
+        """Whether the answer may end here: not within thinking or a tool call."""
         return self.stage == "done" or (self.stage == "content" and not self._rest)
 
     def feed(self, text: str | Control) -> list[Delta]:
-        """Return what is certain after some more text, or after a control token.
+        """Parse more text, or a control token; return what is decided.
 
         Raises:
             AnswerError: calls that cannot be read; what came before them is returned first.
@@ -108,7 +108,7 @@ class AnswerParser:
         return [piece for piece in pieces if isinstance(piece, Call) or piece.text]
 
     def finish(self) -> list[Delta]:
-        """Return what was held back when nothing more comes; `is_complete` tells whether it was cut off."""
+        """Return the rest of the buffer at the end of the output; `is_complete` says whether it was cut off."""
         if self._error is not None:
             raise self._error
         rest, self._rest = self._rest, ""
@@ -117,7 +117,7 @@ class AnswerParser:
         return [ThinkingDelta(_shown(rest)) if self.stage == "thinking" else TextDelta(_shown(rest))]
 
     def _close(self, name: str) -> list[Delta]:
-        """Take in that the thinking or the whole answer is over; an end of thinking elsewhere says nothing."""
+        """Process a control token that ends the thinking or the answer; ignore an end of thinking elsewhere."""
         if name == END_THINK and self.stage != "thinking":
             return []
         pieces = self.finish()
@@ -126,7 +126,7 @@ class AnswerParser:
         return pieces
 
     def _read(self) -> Iterator[Delta]:
-        """Yield pieces until no stage can go on."""
+        """Yield parts until more input is needed."""
         stage: Stage | None = None
         while stage != self.stage:
             stage = self.stage
@@ -149,7 +149,7 @@ class AnswerParser:
         yield TextDelta(_shown(before.removesuffix("\n\n") if found == tag else before))
 
     def _until(self, ends: tuple[str, ...], tags: tuple[str, ...]) -> tuple[str, str]:
-        """Take the text before the first of `ends` and that end off the buffer; without one, what begins no tag."""
+        """Remove the text up to and including the first of `ends` from the buffer; else what cannot start a tag."""
         match = re.search("|".join(map(re.escape, ends)), self._rest) if ends else None
         if match is None:
             return self._release(tags), ""
@@ -157,7 +157,7 @@ class AnswerParser:
         return before, match[0]
 
     def _call(self) -> Iterator[Delta]:
-        """Yield finished calls; the end of the block ends the answer."""
+        """Yield complete calls; the end of the block ends the answer."""
         close, end = f"</{self._invoke}>", f"</{self._calls}>"
         while True:
             rest = self._rest.lstrip()
@@ -172,13 +172,13 @@ class AnswerParser:
             self._rest = after
 
     def _expect(self, rest: str, end: str) -> None:
-        """Refuse text that can become neither a call nor the end of the block."""
+        """Raise AnswerError for text that can become neither a call nor the end of the block."""
         opening = f'<{self._invoke} name="'
         if not any(tag.startswith(rest[: len(tag)]) for tag in (opening, end)):
             raise AnswerError(_shown(f"a block of tool calls holds {_start(rest)}; expected {opening} or {end}"))
 
     def _parse(self, text: str) -> Call:
-        """Return the call written in `text`, up to its closing tag."""
+        """Parse the call in `text`, which ends before its closing tag."""
         header = re.match(rf'<{re.escape(self._invoke)} name="(.*?)">', text, re.DOTALL)
         if header is None:
             raise AnswerError(f'a tool call begins with {_start(text)}; expected <{_shown(self._invoke)} name="…">')
@@ -203,14 +203,14 @@ class AnswerParser:
             raise AnswerError(f"{name!r} of the call of {call!r} is {_start(text)}; expected JSON ({error})") from error
 
     def _end(self) -> Iterator[Delta]:
-        """Refuse text after the end."""
+        """Raise AnswerError for text after the end."""
         rest = self._rest.replace(EOS, "").strip()
         if rest and not EOS.startswith(rest):
             raise AnswerError(f"after the end of the answer comes {_start(rest)}; expected nothing")
         yield from ()
 
     def _release(self, tags: tuple[str, ...]) -> str:
-        """Take the text off the buffer that cannot be the beginning of a tag."""
+        """Remove the text from the buffer that cannot start a tag."""
         longest = max((len(tag) for tag in tags), default=0)
         start = max(len(self._rest) - longest, 0)
         while start < len(self._rest) and not any(tag.startswith(self._rest[start:]) for tag in tags):
@@ -220,10 +220,10 @@ class AnswerParser:
 
 
 def _shown(text: str) -> str:
-    """Return text with `｜DSML｜` written out."""
+    """Return the text with the placeholder replaced by `｜DSML｜`."""
     return text.replace(HALF, DSML)
 
 
 def _start(text: str) -> str:
-    """Return how a text begins, for messages."""
+    """Return the beginning of a text, for error messages."""
     return repr(_shown(text.strip()[:40]))

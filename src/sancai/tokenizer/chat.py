@@ -1,15 +1,15 @@
-"""Turns of a conversation ↔ segments, in DeepSeek-V4's encoding.
+"""Turns of a conversation as segments, in DeepSeek-V4's prompt format.
 
     BOS <User> … <Assistant> </think> answer EOS                    without thinking
     BOS <User> … <Assistant> <think> steps </think> answer EOS      with thinking
     BOS <User> … <Assistant> </think> <visual> 8  [block]           pictures and film
 
-Without pictures this is `render` of the same turns at low effort.  What goes beyond it:
+Without pictures this equals `render` of the same turns at low effort.  The differences:
 
 - a picture in a user turn is a committed one-frame block between two runs of text;
 - `<visual>` and a number of frames announce a block in the assistant's turn;
-- old thinking stays, for a document teaches every turn of it (`render` leaves it out);
-- parts of a turn follow each other without a blank line, and each is split into words by itself.
+- earlier thinking is kept, because training learns every turn (`render` drops it);
+- parts of a turn follow each other without a blank line, and each is tokenised separately.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ Part = str | Block
 
 
 class Writer:
-    """Collects the segments of one document; text parts merge into runs."""
+    """Builds the segments of one document; adjacent text is merged."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -43,21 +43,21 @@ class Writer:
         return self
 
     def assistant(self, think: str | None = None, *, opens_thinking: bool = False) -> "Writer":
-        """Open the assistant's turn: past the thinking, unless it is still to be generated."""
+        """Start the assistant's turn after the thinking, or before it if it is to be generated."""
         for piece in opening(think is not None or opens_thinking):
             self.add(piece)
         return self if think is None else self.add(think, learn=True).add(Control(END_THINK), learn=True)
 
     def turn(self) -> "Writer":
-        """Open the assistant's turn and leave to the model whether it thinks first."""
+        """Start the assistant's turn; the model decides whether to think first."""
         return self.add(Control(ASSISTANT))
 
     def answer(self, text: str) -> "Writer":
-        """Add a finished answer, which training learns."""
+        """Add a complete answer, which training learns."""
         return self.add(text, learn=True).add(Control(EOS), learn=True)
 
     def announce(self, frames: int) -> "Writer":
-        """Announce a block of so many frames, which training learns too."""
+        """Announce a block with its number of frames, which training learns too."""
         return self.add(Control(VISUAL), learn=True).add(str(frames), learn=True)
 
     def add(self, piece: Piece, learn: bool = False) -> "Writer":

@@ -1,7 +1,7 @@
-"""Control tokens: what structures a prompt and can never come out of anyone's text.
+"""Control tokens, which structure a prompt and can never result from text.
 
-A prompt is a list of pieces: control tokens, and runs of text between them.  Text that spells a control token
-stays text, because only a `Control` is ever looked up in the vocabulary by its name.
+A prompt is a list of pieces: control tokens, and runs of text between them.  Text that spells a control token stays
+text, because only a `Control` is looked up in the vocabulary by its name (no prompt injection of control tokens).
 """
 
 import re
@@ -20,7 +20,7 @@ DSML = "｜DSML｜"
 EXTRACTED_URL = "<｜extracted_url｜>"
 FIM_BEGIN, FIM_HOLE, FIM_END = "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"
 VISUAL, END_VISUAL = "<｜visual｜>", "<｜end▁of▁visual｜>"
-"""`<｜visual｜>` and a number of frames announce a block."""
+"""`<｜visual｜>` followed by a number of frames announces a block."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def spell(pieces: Iterable[Piece]) -> str:
 
 
 def merge(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Yield the pieces with text in a row as one run; what splits words has to see whole runs."""
+    """Yield the pieces with adjacent text merged, because the pre-tokeniser must see complete runs."""
     run = ""
     for piece in pieces:
         if isinstance(piece, Control):
@@ -54,6 +54,6 @@ def merge(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def mark(template: str, *names: str) -> list[Piece]:
-    """Return the pieces of a text of our own that writes control tokens out; never give it anyone else's words."""
+    """Split a trusted text that contains spelled control tokens into pieces; never call it on user text."""
     parts = re.split("(" + "|".join(map(re.escape, names)) + ")", template)
     return [Control(part) if part in names else part for part in parts if part]

@@ -1,4 +1,4 @@
-"""What a conversation consists of, as DeepSeek's prompt encodings see it."""
+"""Conversations: messages, tools and tool calls, as in DeepSeek's prompt formats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ BELONGS = {
     "reasoning": ("assistant",), "calls": ("assistant",), "is_prefix": ("assistant",), "call_id": ("tool",),
     "tools": ("system", "developer"), "schema": ("developer",), "task": ("user", "developer", "assistant"),
 }  # fmt: skip
-"""Whose messages have which parts."""
+"""The fields that messages of each role may have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Tool:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCall:
-    """A call that the model made; `arguments` is JSON as the model or client wrote it."""
+    """A tool call; `arguments` is JSON as the model or client wrote it."""
 
     id: str
     name: str
@@ -44,17 +44,17 @@ class ToolCall:
 class Message:
     """One message.
 
-    role: `developer` is a user's turn that brings its own tools and response format (DeepSeek's search agent);
-        where old thinking is left out, so are developers' old turns.
+    role: `developer` is a user's turn with its own tools and response format (DeepSeek's search agent); where earlier
+        thinking is dropped, so are earlier developers' turns.
     reasoning: an assistant's thinking before its answer.
     calls: an assistant's tool calls.
-    call_id: which call a tool message answers.
-    tools: what a developer's turn brings; what a system message adds to the tools (V4.1 only).
+    call_id: id of the call that a tool message answers.
+    tools: tools of a developer's turn; tools that a system message adds (V4.1 only).
     schema: JSON schema of the answer to a developer's turn.
-    is_prefix: an assistant message that the model is to go on with.
-    task: a quick task about what is written so far, answered in place of, or before, an ordinary answer; a
-        `title` stands on an assistant's answer, the others on a question.  The next message is its answer.
-    url: which address of the question a `read_url` task is about.
+    is_prefix: an assistant message that the model continues.
+    task: a quick task about the conversation so far, answered instead of, or before, an ordinary answer; a `title`
+        belongs to an assistant's answer, the others to a question.  The next message is its answer.
+    url: the address in the question that a `read_url` task is about.
     """
 
     role: Role
@@ -82,11 +82,11 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Conversation:
-    """Messages and how they are to be answered.
+    """Messages, and how to answer them.
 
     schema: JSON schema of the answer; with `wants_json` alone any JSON object.
-    goes_on: the model is to go on after the last message; else the conversation is written as it stands, with
-        the thinking of the last answer.
+    goes_on: the model continues after the last message; otherwise the conversation is rendered as it is, with the
+        thinking of the last answer.
     """
 
     messages: Sequence[Message]
@@ -108,7 +108,7 @@ class Conversation:
                 self._check_task(message.task, after)
 
     def _check_task(self, task: str, after: Message | None) -> None:
-        """Refuse a task that nobody answers."""
+        """Check that every task has an answer."""
         if after is None and not self.goes_on:
             raise RequestError(f"the task {task!r} stands at the end of a finished conversation; leave it out")
         if after is None and self.tool_choice == "required":
@@ -118,7 +118,7 @@ class Conversation:
 
     @property
     def offered(self) -> tuple[Tool, ...]:
-        """The tools that the model is shown."""
+        """The tools in the prompt."""
         return () if self.tool_choice == "none" else tuple(self.tools)
 
     @property
@@ -127,11 +127,11 @@ class Conversation:
         return bool(self.offered) or any(self.offered_by(message) for message in self.messages)
 
     def offered_by(self, message: Message) -> tuple[Tool, ...]:
-        """Return the tools that a developer's turn brings, as far as the model may call any."""
+        """Return the tools of a developer's turn, none if the model may not call any."""
         return tuple(message.tools) if message.role == "developer" and self.tool_choice != "none" else ()
 
 
 def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    """Refuse a value that no encoding knows."""
+    """Check that a value is one of those that the formats define."""
     if value not in allowed:
         raise RequestError(f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")

@@ -1,7 +1,6 @@
-"""What differs between the encodings of DeepSeek-V4 and V4.1: tags, fixed texts, small rules.
+"""Prompt formats (chat templates) of DeepSeek-V4 and V4.1: tags, fixed texts and rules that differ.
 
-The format is a published fact (the `encoding` folder of DeepSeek-V4-Flash; DeepSeek's `deepseek-recipe`
-package for both versions).
+Sources: the `encoding` folder of DeepSeek-V4-Flash, and DeepSeek's `deepseek-recipe` package for both versions.
 """
 
 from collections.abc import Mapping
@@ -68,16 +67,16 @@ def _percent(value: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """What differs between the two encodings.
+    """One version of the prompt format.
 
     calls, invoke, parameter: names of the elements of tool calls.
-    efforts: text before everything else, by effort; None is the default effort.
-    floats: how numbers are written.
-    system_token: before every system text; without it all system texts are gathered at the start.
-    no_arguments, no_schemas: what stands where a call has no arguments, where no tool is shown.
-    any_json: the response format of an answer that is any JSON object.
-    sorts_by_id: calls and their results stand by their ids, not results in the order of their calls.
-    splits_results: a tool result after a user's words begins a turn of its own.
+    efforts: text at the start of the prompt, by effort; None is the default effort.
+    floats: formats floating-point numbers.
+    system_token: precedes every system text; if empty, all system texts are gathered at the start.
+    no_arguments, no_schemas: text for a call without arguments, and for a prompt without tools.
+    any_json: response format for any JSON object.
+    sorts_by_id: calls and results are sorted by id; otherwise results follow the order of their calls.
+    splits_results: a tool result after a user's text starts a turn of its own.
     """
 
     calls: str
@@ -94,7 +93,7 @@ class Dialect:
 
     @property
     def gathers(self) -> bool:
-        """Whether all system texts stand together at the start."""
+        """Whether all system texts are gathered at the start."""
         return not self.system_token
 
 

@@ -1,9 +1,9 @@
-"""Conversations → prompts, byte for byte as DeepSeek's own encoders write them, for V4 and V4.1.
+"""Rendering of conversations as prompts, byte for byte as DeepSeek's encoders do, for V4 and V4.1.
 
-Two encoders are followed.  DeepSeek's `deepseek-recipe` package rules wherever it has a say.  What it does not
-know (the `developer` role, quick tasks, finished conversations) follows the encoder that lies beside the
-released weights, `encoding/encoding_dsv4.py`; the two agree on ordinary conversations.  The tests hold this
-module against both.
+The reference is DeepSeek's `deepseek-recipe` package.  What it does not support (the `developer` role, quick tasks,
+finished conversations) follows the encoder of the released weights, `encoding/encoding_dsv4.py`; both agree on
+ordinary conversations, and the tests compare with both.  The package is not a run-time dependency, because it exists
+for one platform only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,21 +33,21 @@ from sancai.tokenizer.conversation import Conversation, Message, Tool, ToolCall
 from sancai.tokenizer.dialect import SCHEMA, TOOLS, UPDATED_TOOLS, V4, Dialect
 
 ASKING = ("user", "developer", "system")
-"""Turns that the assistant answers; a system text at the start is no turn."""
+"""Roles of the turns that the assistant answers."""
 
 
 def render(conversation: Conversation, dialect: Dialect = V4) -> str:
-    """Return the prompt of a conversation, up to where the model goes on, control tokens written out."""
+    """Return the prompt of a conversation as text, with control tokens spelled out."""
     return spell(render_pieces(conversation, dialect))
 
 
 def render_pieces(conversation: Conversation, dialect: Dialect = V4) -> list[Piece]:
-    """Return the same prompt as control tokens and the runs of text between them."""
+    """Return the prompt of a conversation as control tokens and runs of text."""
     return list(merge(_Renderer(conversation, dialect).pieces()))
 
 
 def fim_pieces(prefix: str, suffix: str) -> list[Piece]:
-    """Return the prompt that asks for what stands between two texts (fill in the middle).
+    """Return the prompt for the text between two texts (fill in the middle).
 
     The order is prefix, suffix, middle, as DeepSeek-V3 was pre-trained on (arXiv 2412.19437) and V4 keeps
     (its report, section 4.1); like every document it begins with BOS.
@@ -56,16 +56,16 @@ def fim_pieces(prefix: str, suffix: str) -> list[Piece]:
 
 
 def opening(thinking: bool) -> list[Piece]:
-    """Return what opens an assistant's turn: thinking begins, or is over before it began."""
+    """Return the start of an assistant's turn, with or without thinking."""
     return [Control(ASSISTANT), Control(THINK if thinking else END_THINK)]
 
 
 @dataclass
 class _Turn:
-    """Messages that are written together: one assistant, one system, or users and tool results in a row.
+    """Messages that are rendered together: one assistant, one system, or adjacent users and tool results.
 
-    is_bare: an answer without the assistant's header: to a task, or to a question that is left out.
-    is_latest: nothing is asked after it.
+    is_bare: an answer without the assistant's header: to a task, or to a dropped question.
+    is_latest: no question follows.
     """
 
     role: str
@@ -83,7 +83,7 @@ class _Turn:
 
 
 class _Renderer:
-    """One conversation in one dialect."""
+    """Renders one conversation in one prompt format."""
 
     def __init__(self, conversation: Conversation, dialect: Dialect) -> None:
         self.talk, self.dialect = conversation, dialect
@@ -92,7 +92,7 @@ class _Renderer:
         self.has_frame = False
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield the whole prompt."""
+        """Yield the prompt."""
         messages = list(self.talk.messages)
         start = self._start(messages)
         messages = _results_by_id(_joined_users(messages)) if self.dialect.gathers else _one_reminder(messages)
@@ -109,7 +109,7 @@ class _Renderer:
     # -- the beginning ------------------------------------------------------------------------
 
     def _start(self, messages: list[Message]) -> list[Piece]:
-        """Return effort, system text, tools and response format; take the leading system texts off `messages`."""
+        """Return effort, system text, tools and response format; removes the leading system texts from `messages`."""
         d = self.dialect
         effort = d.efforts[self.talk.effort] if self.talk.thinking else ""
         is_bare = not messages and not d.gathers
@@ -141,7 +141,7 @@ class _Renderer:
         return [*before, f"{shown}\n" if shown else d.no_schemas, *after]
 
     def _schemas(self, tools: Sequence[Tool]) -> str:
-        """Return one JSON object a line."""
+        """Return one JSON object per line."""
         return "\n".join(
             json_text.write(
                 {"name": t.name, "description": t.description or "", "parameters": t.parameters}, self.dialect.floats
@@ -163,7 +163,7 @@ class _Renderer:
     # -- turns ----------------------------------------------------------------------------------
 
     def _turns(self, messages: Sequence[Message]) -> Iterator[_Turn]:
-        """Yield turns: users and tool results in a row are one."""
+        """Yield turns; adjacent users and tool results form one."""
         turn: _Turn | None = None
         for message in messages:
             role = "user" if message.role == "tool" else message.role
@@ -180,7 +180,7 @@ class _Renderer:
         return not (self.dialect.splits_results and before.role == "user" and message.role == "tool")
 
     def _written(self, turns: Sequence[_Turn]) -> Iterator[_Turn]:
-        """Yield the turns that are written: developers' old questions go where old thinking goes."""
+        """Yield the turns to render; earlier developers' questions are dropped together with earlier thinking."""
         asked = max((place for place, turn in enumerate(turns) if turn.is_asking), default=-1)
         drops = self.talk.thinking and not self.has_tools
         before, is_orphan = None, False
@@ -210,7 +210,7 @@ class _Renderer:
         yield from self._task(turn.messages[-1])
 
     def _asked(self, messages: Sequence[Message], order: Mapping[str, int]) -> list[str]:
-        """Return the parts of a user turn; in V4.1 tool results take the order of their calls."""
+        """Return the parts of a user turn; in V4.1 tool results follow the order of their calls."""
         results = [m for m in messages if m.role == "tool"]
         ids = [m.call_id for m in results if m.call_id is not None]
         if not self.dialect.sorts_by_id and len(ids) == len(results):
@@ -221,7 +221,7 @@ class _Renderer:
         ]
 
     def _task(self, message: Message) -> Iterator[Piece]:
-        """Yield the token of a quick task, in place of the assistant's header or after it."""
+        """Yield the token of a quick task, instead of the assistant's header or after it."""
         if message.task == "action":
             yield from opening(self.talk.thinking)
         if message.url is not None:
@@ -245,7 +245,7 @@ class _Renderer:
             yield Control(EOS)
 
     def _thinking(self, message: Message, is_latest: bool) -> list[Piece]:
-        """Return the think part; a prefix without content goes on thinking."""
+        """Return the thinking part; a prefix without content continues thinking."""
         goes_on_thinking = message.is_prefix and self.talk.thinking and not message.content
         end: list[Piece] = [] if goes_on_thinking else [Control(END_THINK)]
         if is_latest and self.talk.thinking and not self._is_continued():
@@ -280,7 +280,7 @@ class _Renderer:
     # -- where the model goes on ----------------------------------------------------------------
 
     def _is_continued(self) -> bool:
-        """Return whether the model is to say something new; else what stands there is whole, or a task's answer."""
+        """Return whether the model writes an answer; otherwise the last message is complete or answers a task."""
         return self.talk.goes_on and not (self.last and self.last.task)
 
     def _opening(self) -> list[Piece]:
@@ -294,12 +294,12 @@ class _Renderer:
 
 
 def _order(calls: Sequence[ToolCall]) -> dict[str, int]:
-    """Return the place of each call by its id."""
+    """Return the position of each call by its id."""
     return {call.id: place for place, call in reversed(list(enumerate(calls)))}
 
 
 def _results_by_id(messages: list[Message]) -> list[Message]:
-    """Return the messages with the results of an assistant's calls right after it, by id (V4)."""
+    """Return the messages with the results of an assistant's calls directly after it, by id (V4)."""
     out = list(messages)
     for place, message in enumerate(messages):
         if message.role == "assistant" and message.calls:
@@ -316,7 +316,7 @@ def _one_reminder(messages: list[Message]) -> list[Message]:
 
 
 def _joined_users(messages: list[Message]) -> list[Message]:
-    """Return the messages with users in a row as one; an empty one leaves no blank line (V4)."""
+    """Return the messages with adjacent users merged; an empty one adds no blank line (V4)."""
     out: list[Message] = []
     for message in messages:
         if out and out[-1].role == message.role == "user":
@@ -328,7 +328,7 @@ def _joined_users(messages: list[Message]) -> list[Message]:
 
 
 def _arguments(call: ToolCall) -> dict[str, object]:
-    """Return the arguments by name; what is no JSON object becomes one argument of that name."""
+    """Return the arguments by name; anything but a JSON object becomes one argument named `arguments`."""
     try:
         value = json_text.read(call.arguments)
     except ValueError:

@@ -1,7 +1,7 @@
-"""JSON as DeepSeek's encodings write it: `, ` and `: ` between items, all letters as they are.
+"""JSON as in DeepSeek's prompt formats: `, ` and `: ` as separators, no escaping of non-ASCII characters.
 
-Numbers follow the languages of the two encoders: shortest digits as Rust's ryu prints them for V4, as
-Python prints them for V4.1; integers beyond 64 bits become floats in both.
+Floats are formatted as in the languages of the two encoders: as Rust's ryu does for V4, as Python does for V4.1;
+integers beyond 64 bits become floats in both.
 """
 
 import json
@@ -33,7 +33,7 @@ def ryu_float(value: float) -> str:
 
 
 def read(text: str) -> Any:
-    """Return the value of a JSON text; raises ValueError where it is none."""
+    """Parse a JSON text; raises ValueError if it is invalid."""
     try:
         return json.loads(text, parse_int=_integer, parse_float=_finite, parse_constant=_refuse)
     except RecursionError as error:

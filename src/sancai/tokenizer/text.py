@@ -1,4 +1,4 @@
-"""Byte-level BPE with DeepSeek-V4's control tokens (a thin face over Hugging Face `tokenizers`)."""
+"""Byte-level BPE with DeepSeek-V4's control tokens (a thin wrapper of Hugging Face `tokenizers`)."""
 
 import json
 import pathlib
@@ -30,11 +30,11 @@ from sancai.tokenizer.encoding import render_pieces
 
 SPECIAL = (BOS, EOS, PAD, USER, ASSISTANT, THINK, END_THINK, VISUAL, END_VISUAL)
 RESERVED = {VISUAL: "<|place_holder_mm_span_0021|>", END_VISUAL: "<|place_holder_mm_span_0022|>"}
-"""What announces a block where the vocabulary is DeepSeek-V4's own: its first two reserved multimodal tokens."""
+"""The tokens that announce a block in DeepSeek-V4's own vocabulary: its first two reserved multimodal tokens."""
 
 
 def find_words(text: str) -> list[str]:
-    """Return the words of a text in lower case, in order; `side-swept` is one."""
+    """Return the words of a text in lower case, in order; `side-swept` is one word."""
     return re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower())
 
 
@@ -63,11 +63,11 @@ class Tokenizer:
         return cast(int, self._backend.token_to_id(token))
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of plain text; control tokens written out in it stay plain text."""
+        """Encode plain text; spelled control tokens stay plain text."""
         return self._plain.encode(text, add_special_tokens=False).ids
 
     def encode_pieces(self, pieces: Iterable[Piece]) -> list[int]:
-        """Return the ids of pieces: control tokens by name, text as `encode` does.
+        """Encode pieces: control tokens by name, text as `encode` does.
 
         Raises:
             RequestError: a control token that this vocabulary lacks.
@@ -75,7 +75,7 @@ class Tokenizer:
         return [i for p in pieces for i in ([self.control_id(p)] if isinstance(p, Control) else self.encode(p))]
 
     def encode_conversation(self, conversation: Conversation, dialect: Dialect = V4) -> list[int]:
-        """Return the ids of a conversation's prompt; no words in it become control tokens."""
+        """Encode a conversation's prompt; no text in it becomes a control token."""
         return self.encode_pieces(render_pieces(conversation, dialect))
 
     def control_id(self, control: Control) -> int:
@@ -90,11 +90,11 @@ class Tokenizer:
         return found[0]
 
     def control_of(self, token: int) -> Control | None:
-        """Return the control token of an id inside an answer: the end of thinking, or what tags of calls hold."""
+        """Return the control token of an id in an answer (end of thinking, or part of a tool-call tag), or None."""
         return self._reading.get(token)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of ids, without control tokens."""
+        """Decode ids to text, without control tokens."""
         return self._backend.decode([i for i in ids if i not in self._control], skip_special_tokens=True)
 
     def save(self, path: pathlib.Path) -> None:
@@ -115,7 +115,7 @@ class Tokenizer:
 
     @staticmethod
     def train(texts: Iterable[str], vocab_size: int) -> "Tokenizer":
-        """Learn a vocabulary; digits stay single so that sums can be worked out."""
+        """Train a vocabulary; every digit is a token of its own, for arithmetic."""
         backend = Backend(models.BPE())
         backend.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]

@@ -30,13 +30,13 @@ class Batches:
 
     def __call__(self, step: int) -> list[Batch]:
         """Return the batches of one step, one a task that is due, without most of their outer patches if so set."""
-        batches = self._whole(step)
+        batches = self._packed_batches(step)
         if self.outer is None:
             return batches
         generator = torch.Generator().manual_seed(self._seed(step, len(self.config.mixture)))
         return [leave_out(batch, self.outer, generator) for batch in batches]
 
-    def _whole(self, step: int) -> list[Batch]:
+    def _packed_batches(self, step: int) -> list[Batch]:
         """Return the batches of one step with all patches."""
         due = ((n, task) for n, (task, share) in enumerate(self.config.mixture.items()) if share.is_due(step))
         return [self._batch(step, number, task) for number, task in due]
@@ -46,7 +46,7 @@ class Batches:
         share = self.config.loss.outer_share
         if share >= 1:
             return None
-        return find_outer((batch for step in range(OUTER_STEPS) for batch in self._whole(step)), share)
+        return find_outer((batch for step in range(OUTER_STEPS) for batch in self._packed_batches(step)), share)
 
     def _seed(self, step: int, number: int) -> int:
         return ((self.config.seed * SEED_STRIDE + step) * SEED_STRIDE + number) % 2**63

@@ -79,7 +79,7 @@ class FakeDevice:
         self.runners: dict[Any, Runner] = {}
         self.reached: Counter[str] = Counter()
         self.composed: Counter[str] = Counter()
-        self.fp32: Counter[str] = Counter()
+        self.int64_arithmetic: Counter[str] = Counter()
         self.to_device = self.to_host = 0
 
     # -- resolving ----------------------------------------------------------------------------
@@ -177,7 +177,7 @@ class FakeDevice:
     def _close(self, name: str, out: Any) -> Any:
         if isinstance(out, torch.Tensor):
             if name in ARITHMETIC and out.dtype == torch.int64 and out.dim():
-                self.fp32[name] += 1
+                self.int64_arithmetic[name] += 1
             return DeviceTensor(out)
         if isinstance(out, list | tuple):
             return type(out)(self._close(name, o) for o in out) if type(out) in (list, tuple) else tuple(

@@ -82,9 +82,13 @@ def fake_device(key: str) -> FakeDevice:
 
 
 @contextlib.contextmanager
-def device_plan() -> Iterator[None]:
-    """Give the CPU the expert plan of devices: static shapes, nothing read back."""
-    with mock.patch.object(grouped_matmul, "ragged", grouped_matmul.tiled):
+def references_only() -> Iterator[None]:
+    """Run references on the CPU as on devices: no native kernels, and the expert plan with static shapes."""
+    with (
+        mock.patch.object(grouped_matmul, "ragged", grouped_matmul.tiled),
+        mock.patch("sancai.train.opening.select_backends"),
+        mock.patch("sancai.engine.engine.select_backends"),
+    ):
         yield
 
 
@@ -156,7 +160,7 @@ def main(key: str) -> dict[str, Any]:
     begun, used = time.perf_counter(), time.process_time()
     here = fake_device(key)
     report: dict[str, Any] = {"chip": key, "torch": torch.__version__.split("+")[0]}
-    with device_plan(), tempfile.TemporaryDirectory() as name:
+    with references_only(), tempfile.TemporaryDirectory() as name:
         first = pathlib.Path(name) / f"{DTYPES[0]}-cpu"
         for dtype in DTYPES:
             report[dtype] = {}
@@ -167,7 +171,7 @@ def main(key: str) -> dict[str, Any]:
                 trained = train(here, device, dtype, folder)
                 made = generate(here, device, dtype, *load_model(folder / "model"))
                 report[dtype][place] = {"training": trained, "generation": made}
-    report |= {"composed": sorted(here.composed), "wide": sorted(here.wide)}
+    report |= {"composed": sorted(here.composed), "int64_arithmetic": sorted(here.int64_arithmetic)}
     report["seconds"] = [time.perf_counter() - begun, time.process_time() - used]
     return report
 

@@ -15,7 +15,7 @@ NAME = "native"
 
 
 def unavailable_reason(device: torch.device) -> str | None:
-    """Return why the library cannot play on a device."""
+    """Return why the library cannot run on a device, or None."""
     if device.type != "cpu":
         return "the native kernels are for CPUs"
     if importlib.util.find_spec(LIBRARY) is None:

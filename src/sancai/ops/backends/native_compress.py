@@ -37,8 +37,8 @@ def _backward(args: tuple[Any, ...], kept: tuple[Tensor, ...], gradients: tuple[
     assert gradients[0] is not None
     found = [torch.zeros_like(t, memory_format=torch.contiguous_format) for t in tensors]
     given = gradients[0].contiguous()
-    whole = (t.contiguous() for t in tensors)
-    sancai_native.compress_backward(*whole, *_windows(own, previous), given, *found)
+    contiguous = (t.contiguous() for t in tensors)
+    sancai_native.compress_backward(*contiguous, *_windows(own, previous), given, *found)
     return *found, None, None
 
 

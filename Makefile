@@ -10,10 +10,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CODE := src tests recipes benchmarks scripts
+CODE := src tests recipes benchmarks scripts examples
 SETTINGS := pyproject.toml constraints.txt
 
-.PHONY: help demo test test-kernels lint format size snapshots setup setup-dev clean
+.PHONY: help demo test test-kernels lint format docs vocabulary size snapshots setup setup-dev clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,8 @@ help:
 	@echo "make lint    the same without the tests"
 	@echo "make test-kernels  kernels in Triton's interpreter and compilers, minutes"
 	@echo "make format  format the code"
+	@echo "make docs    the API reference as pages in site/"
+	@echo "make vocabulary  rewrite docs/vocabulary.md, what the art of the shipped model can show"
 	@echo "make size    lines of files and functions"
 	@echo "make snapshots  rewrite the lists of operators and kernels in tests/chips; WHERE=1 lists device-to-host reads"
 	@echo "make clean   remove .venv and caches"
@@ -48,6 +50,12 @@ format: setup-dev
 snapshots: setup-dev $(VENV)/.torch-npu
 	@PYTHONPATH=src:tests:. $(BIN)/python -m chips.dry_run $(if $(WHERE),--where)
 	@PYTHONPATH=src:tests $(BIN)/python -m chips.fake_device.snapshot
+
+docs: setup-dev
+	@$(BIN)/python scripts/reference.py site
+
+vocabulary: setup
+	@$(BIN)/python scripts/vocabulary.py docs/vocabulary.md
 
 size:
 	@$(PYTHON) scripts/size.py

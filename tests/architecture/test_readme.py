@@ -1,6 +1,7 @@
 """What the documents promise is there: the map's paths, links, commands, and one version everywhere."""
 
 import importlib
+import json
 import pathlib
 import re
 import tomllib
@@ -8,10 +9,13 @@ import tomllib
 import pytest
 
 from sancai import __version__
+from sancai.api import MODELS, SHIPPED
 from sancai.cli import COMMANDS
+from sancai.tokenizer import find_words
+from scripts import showcase
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")))
 BUILT = {".venv", "runs", "packs", "demo"}
 """Folders that commands make."""
 BRANCH = re.compile(r"^(?P<indent>[│ \u00a0]*)[├└]──? *(?P<name>[^\s#]+)")
@@ -63,10 +67,12 @@ def test_every_path_of_the_map_exists(document):
     assert [p for p in paths if p.split("/")[0] not in BUILT and not (ROOT / p).exists()] == []
 
 
-def test_every_link_leads_somewhere(document):
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_leads_somewhere(name):
+    document = (ROOT / name).read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#\s]+)", document) + re.findall(r'(?:src|href)="([^"#]+)"', document)
     inside = [link for link in links if not re.match(r"[a-z]+:", link)]
-    assert [link for link in inside if not (ROOT / link).exists()] == []
+    assert [link for link in inside if not (ROOT / name).parent.joinpath(link).exists()] == []
 
 
 def test_every_make_target_exists(document):
@@ -85,7 +91,30 @@ def test_every_recipe_exists(document):
         assert callable(getattr(importlib.import_module(module), function))
 
 
+def test_the_times_are_those_that_were_measured():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    measured = json.loads((ROOT / "benchmarks" / "results" / "laptop.json").read_text(encoding="utf-8"))
+    rows = {
+        "a picture": f"{measured['sprite_seconds']:.2g} s", "a clip": f"{measured['clip_seconds']:.2g} s",
+        "text": f"{measured['tokens_per_second']:.2g} tokens a second",
+        "a command": f"{measured['start_up_seconds']:.2g} s",
+    }  # fmt: skip
+    assert [
+        row for row, time in rows.items() if not re.search(rf"^\| {row}[^|]*\| {time} \|$", text, re.MULTILINE)
+    ] == []
+    assert measured["threads"] == 2 and measured["machine"] == "Linux x86_64"
+
+
+def test_prompts_that_work_are_those_of_the_picture_in_words_that_the_model_knows():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    prompts = re.findall(r"^- (.*)$", text.partition("## Prompts that work")[2].partition("\n## ")[0], re.MULTILINE)
+    assert len(prompts) >= 5 and set(prompts) <= {*showcase.SPRITES, *showcase.CLIPS}
+    known = set(json.loads((MODELS / SHIPPED / "words.json").read_text(encoding="utf-8")))
+    assert [w for p in prompts for w in find_words(p) if w not in known and not set(w.split("-")) <= known] == []
+
+
 def test_one_version_everywhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     changes = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert project["version"] == __version__ == changes[0]
+    cited = re.findall(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    assert project["version"] == __version__ == changes[0] == cited[0]

@@ -47,8 +47,8 @@ def run(arguments: list[str]) -> None:
         check_clip_path(options.out, force=False)
     from sancai import media
 
-    pictures = [media.read_picture(path) for path in options.image]
     model = load(options.model, options.device)
+    pictures = [media.read_picture(path, model.engine.generation.frame_size) for path in options.image]
     warn_unknown(model, options.prompt)
     from sancai.engine import Request
 

@@ -45,8 +45,8 @@ def run(arguments: list[str]) -> None:
     palette, look, targets = check_output(options), read_look(options.look), _targets(options)
     from sancai import media
 
-    pictures = [media.read_picture(options.edit)] if options.edit else []
     model = load(options.model, options.device)
+    pictures = [media.read_picture(options.edit, model.engine.generation.frame_size)] if options.edit else []
     warn_unknown(model, options.prompt)
     for number, target in enumerate(targets):
         with step_bar("drawing") as on_step:

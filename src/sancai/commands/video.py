@@ -49,8 +49,8 @@ def run(arguments: list[str]) -> None:
     palette, look, target = check_output(options), read_look(options.look), _check(options)
     from sancai import media
 
-    start = media.read_picture(options.start) if options.start else None
     model = load(options.model, options.device)
+    start = media.read_picture(options.start, model.engine.generation.frame_size) if options.start else None
     warn_unknown(model, options.prompt)
     with step_bar("filming") as on_step:
         clip = model.video(

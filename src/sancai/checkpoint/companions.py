@@ -13,8 +13,8 @@ from sancai.files import atomic_write, is_lfs_pointer, lfs_message
 
 WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".msgpack", ".npz", ".pdparams"}
 UNFINISHED = {".partial", ".incomplete", ".tmp", ".lock", ".part", ".crdownload"}
-NOT_CARRIED = {CONFIG, INDEX, JOURNAL, "numerics.json"}
-"""Files that a conversion writes anew, or that hold numbers which the old weights gave."""
+NOT_CARRIED = {CONFIG, INDEX, JOURNAL, "numerics.json", "lock.json"}
+"""Files that a conversion writes anew, numbers that the old weights gave, and the mark of a running training."""
 
 
 def find_companions(source: pathlib.Path, target: pathlib.Path) -> list[str]:

@@ -24,6 +24,7 @@ from sancai.engine import (
     load_looks,
 )
 from sancai.errors import CheckpointError, DeclinedError, RequestError
+from sancai.files import is_lfs_pointer, lfs_message
 from sancai.media import PictureLike
 from sancai.tokenizer import Conversation, find_words
 
@@ -230,14 +231,14 @@ class Sancai:
         path = self.folder / "palette.json"
         if not path.is_file():
             raise CheckpointError(f"{self.folder} has no palette.json; use a number of colours instead of `known`")
-        return np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in json.loads(path.read_text())], np.uint8)
+        return np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in _read_list(path)], np.uint8)
 
     def unknown_words(self, prompt: str) -> list[str]:
         """Return the words of a prompt that the model has never seen in training."""
         path = self.folder / WORDS
         if not path.is_file():
             return []
-        known = set(json.loads(path.read_text(encoding="utf-8")))
+        known = set(_read_list(path))
         return [w for w in dict.fromkeys(find_words(prompt)) if w not in known and not set(w.split("-")) <= known]
 
     # -- parts --------------------------------------------------------------------------------
@@ -276,6 +277,19 @@ class Sancai:
         if chosen == "known":
             return clip.with_colors(self.known_colors())
         return clip.with_colors(chosen) if isinstance(chosen, int) else clip
+
+
+def _read_list(path: pathlib.Path) -> list[str]:
+    """Return the texts of a JSON list in a model folder."""
+    if is_lfs_pointer(path):
+        raise CheckpointError(lfs_message(path))
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not JSON ({error}); fetch it again") from error
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise CheckpointError(f"{path} is not a list of texts; fetch it again")
+    return values
 
 
 def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto", on_load: OnStep | None = None) -> Sancai:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from sancai.checkpoint.shards import refuse_pointer
 from sancai.errors import CheckpointError, ConfigError
 from sancai.files import atomic_write
 from sancai.flow import SAMPLERS
@@ -171,6 +172,7 @@ def load_generation(folder: pathlib.Path) -> GenerationConfig:
     path = folder / GENERATION
     if not path.is_file():
         return GenerationConfig()
+    refuse_pointer(path)
     try:
         return GenerationConfig.from_dict(_mapping(json.loads(path.read_text(encoding="utf-8")), GENERATION))
     except (ValueError, TypeError) as error:

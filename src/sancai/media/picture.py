@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from sancai.errors import MediaError
+from sancai.files import is_lfs_pointer, lfs_message
 
 LARGEST_SIDE = 4096
 
@@ -22,6 +23,8 @@ def read_picture(path: str | pathlib.Path, side: int = 64) -> np.ndarray:
     path = pathlib.Path(path)
     if not path.is_file():
         raise MediaError(f"no picture at {path}; give the path of a PNG, GIF, WebP or JPEG file")
+    if is_lfs_pointer(path):
+        raise MediaError(lfs_message(path))
     try:
         with path.open("rb") as file:
             pixels = decode_picture(file, str(path))

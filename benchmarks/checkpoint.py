@@ -22,7 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from sancai.checkpoint.conversion import write_config
 from sancai.checkpoint.layout import TensorSpec, official_layout
-from sancai.checkpoint.shards import Entry, write_index, write_shards
+from sancai.checkpoint.shards import Entry, plan_shards, write_index, write_shards
 from sancai.model import ModelConfig, named_config
 
 CHILD = """
@@ -99,9 +99,9 @@ def main() -> None:
         folder = pathlib.Path(name)
         specs = list(official_layout(config))
         entries = (Entry((s.name,), s.num_bytes, lambda s=s: [made_up(s)]) for s in specs)
-        index = write_shards(folder, entries, None, 2**29)
+        index = write_shards(folder, plan_shards(entries, 2**29), None)
         write_config(folder, config, "fp4")
-        write_index(folder, index)
+        write_index(folder, index, {})
         size = sum(p.stat().st_size for p in folder.glob("*.safetensors"))
         largest = max(p.stat().st_size for p in folder.glob("*.safetensors"))
         forget(folder)

@@ -3,7 +3,8 @@
     python benchmarks/training.py [--pack packs/characters] [--out benchmarks/results/training.json]
 
 All variants take a step in turn, in one process and on one thread, so that they see the same machine.  Figures are
-medians of CPU time, which other processes disturb least.  FLOPs are those of the model (`sancai.train.flops`), not those of padding or of the optimizer.
+medians of CPU time, which other processes disturb least.  FLOPs are those of the model (`sancai.train.flops`), without
+padding and the optimizer.
 """
 
 import argparse

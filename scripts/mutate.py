@@ -73,7 +73,8 @@ MUTATIONS = (
         "rng.random() < self.config.drop_look", "rng.random() < 0", ("tests/unit/test_characters.py",),
     ),
     Mutation(
-        "no warm-up", "src/sancai/train/config.py", "min(1.0, (step + 1) / max(self.warmup_steps, 1))", "1.0", OPTIMIZER,
+        "no warm-up", "src/sancai/train/config.py",
+        "min(1.0, (step + 1) / max(self.warmup_steps, 1))", "1.0", OPTIMIZER,
     ),
     Mutation("no decay of rates", "src/sancai/train/config.py", "return warm * cool", "return warm", OPTIMIZER),
     Mutation(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sancai import media
+from sancai.character import Character, check_folder, make_clips, plan_character
 from sancai.checkpoint import SamplingConfig, load_generation, no_progress, open_model
 from sancai.device.platform import get_platform
 from sancai.engine import (
@@ -23,10 +24,11 @@ from sancai.engine import (
     load_looks,
 )
 from sancai.errors import CheckpointError, DeclinedError, RequestError
+from sancai.files import is_lfs_pointer, lfs_message
 from sancai.media import PictureLike
 from sancai.tokenizer import Conversation, find_words
 
-__all__ = ["Answer", "Clip", "Palette", "Pictures", "Sancai", "load"]
+__all__ = ["Answer", "Character", "Clip", "Palette", "Pictures", "Sancai", "load"]
 MODELS = pathlib.Path(__file__).parent / "models"
 SHIPPED = "tiny"
 WORDS = "words.json"
@@ -120,6 +122,48 @@ class Sancai:
         )  # fmt: skip
         return self.draw(request, palette=palette, on_step=on_step)
 
+    def character(
+        self,
+        prompt: str = "",
+        *,
+        look: str | None = None,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        actions: Sequence[str] | None = None,
+        folder: str | pathlib.Path | None = None,
+        palette: Palette | None = None,
+        force: bool = False,
+        on_progress: OnStep | None = None,
+    ) -> Character:
+        """Make a whole character: every action in every direction from one look, and a card with name and stats.
+
+        Args:
+            prompt: who it is, such as "a grumpy orc blacksmith".
+            look: use this look instead of planning one from the prompt.
+            actions: names of sheets such as `walk` and `slash`; None makes all.
+            folder: where everything is written.  Finished clips are kept there at once, and a later call with the same
+                prompt, seed and settings goes on from them.
+            force: write into a folder that holds other files.
+            on_progress: called with the clips done and all clips.
+
+        The other arguments are those of `image`.
+
+        Raises:
+            DeclinedError: the model will not draw this; the message is its answer.
+        """
+        self._check_palette(palette)
+        place = pathlib.Path(folder) if folder is not None else None
+        if place is not None:
+            check_folder(place, force)
+        sampling = self._sampling(steps=steps, guidance=guidance)
+        plan = plan_character(self.engine, prompt, look, seed, sampling)
+        clips = make_clips(self.engine, plan, lambda c: self._finish(c, palette), place, actions, on_progress)
+        made = Character(plan, clips)
+        if place is not None:
+            made.save(place)
+        return made
+
     def draw(
         self,
         request: Request,
@@ -187,14 +231,14 @@ class Sancai:
         path = self.folder / "palette.json"
         if not path.is_file():
             raise CheckpointError(f"{self.folder} has no palette.json; use a number of colours instead of `known`")
-        return np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in json.loads(path.read_text())], np.uint8)
+        return np.array([[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in _read_list(path)], np.uint8)
 
     def unknown_words(self, prompt: str) -> list[str]:
         """Return the words of a prompt that the model has never seen in training."""
         path = self.folder / WORDS
         if not path.is_file():
             return []
-        known = set(json.loads(path.read_text(encoding="utf-8")))
+        known = set(_read_list(path))
         return [w for w in dict.fromkeys(find_words(prompt)) if w not in known and not set(w.split("-")) <= known]
 
     # -- parts --------------------------------------------------------------------------------
@@ -233,6 +277,19 @@ class Sancai:
         if chosen == "known":
             return clip.with_colors(self.known_colors())
         return clip.with_colors(chosen) if isinstance(chosen, int) else clip
+
+
+def _read_list(path: pathlib.Path) -> list[str]:
+    """Return the texts of a JSON list in a model folder."""
+    if is_lfs_pointer(path):
+        raise CheckpointError(lfs_message(path))
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not JSON ({error}); fetch it again") from error
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise CheckpointError(f"{path} is not a list of texts; fetch it again")
+    return values
 
 
 def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto", on_load: OnStep | None = None) -> Sancai:

@@ -8,6 +8,7 @@ from sancai.errors import CapacityError, DeclinedError, SancaiError
 from sancai.files import is_disk_full
 
 COMMANDS = {
+    "character": "make a whole game character: every animation, name and stats",
     "image": "draw a game character from words",
     "video": "film a character from words, or bring a sprite to life",
     "chat": "ask in words, also about a picture",

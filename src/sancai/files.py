@@ -12,6 +12,8 @@ NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """errno values of a full disk or quota."""
+LFS_HEADER = b"version https://git-lfs.github.com/spec/"
+"""How the text begins that Git checks out in place of a large file that was not fetched."""
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 """errno values of file systems without hard links."""
 
@@ -58,6 +60,22 @@ def is_disk_full(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def is_lfs_pointer(path: pathlib.Path) -> bool:
+    """Return whether a file is only the pointer that Git LFS leaves in place of its content."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(LFS_HEADER)) == LFS_HEADER
+    except OSError:
+        return False
+
+
+def lfs_message(path: pathlib.Path) -> str:
+    """Return what to say about a Git LFS pointer."""
+    return (
+        f"{path} is a Git LFS pointer, not the file itself; run `git lfs pull` in its repository, or download the file"
+    )
 
 
 def _rename(partial: pathlib.Path, path: pathlib.Path, replace: bool) -> None:

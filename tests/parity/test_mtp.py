@@ -125,7 +125,7 @@ def sigmoid(x: float) -> float:
 def run(model: Transformer, rows: list[list[list[int]]]) -> tuple[Tensor, Tensor]:
     """Return the final streams and the MTP states of rows of text documents."""
     caught: list[Tensor] = []
-    hook = model.hc_head.register_forward_pre_hook(lambda _, args: caught.append(args[0]))
+    hook = model.mtp[0].hnorm.register_forward_pre_hook(lambda _, args: caught.append(args[0]))
     packed = pack([[[Text(ids=ids)] for ids in row] for row in rows])
     with torch.no_grad():
         out = model(packed, wants_mtp=True)

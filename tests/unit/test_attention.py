@@ -179,7 +179,7 @@ def test_index_keys_are_computed_where_something_reads_them(
 ) -> None:
     model = random_model(small_config(visual=None, num_hidden_layers=1, compress_ratios=(4, 0)))
     compressor, seen = model.layers[0].attn.indexer.compressor, []
-    compressor.norm.register_forward_hook(lambda *_: seen.append(True))
+    compressor.wkv.register_forward_hook(lambda *_: seen.append(True))
     aux = AuxiliaryLosses(wants_indexer=True) if learns else None
     model(pack_ids(torch.arange(length)[None]), use_cache=use_cache, aux=aux)
     assert bool(seen) == needed

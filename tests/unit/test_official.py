@@ -106,7 +106,7 @@ def test_tiled_experts_unpack_too(
     save_official(tmp_path, CONFIG, model.state_dict(), weight_format)
     packed = load_official(tmp_path, torch.float32)
     expected = logits(packed)
-    monkeypatch.setattr("sancai.model.moe.group_rows", tiled)
+    monkeypatch.setattr("sancai.ops.experts.group_rows", tiled)
     tiles = logits(packed)
     assert float((tiles - expected).abs().max()) <= 1e-4
     monkeypatch.setattr("sancai.ops.grouped_matmul.COPIED_BYTES", 1)  # one expert unpacked at a time
@@ -274,14 +274,15 @@ def test_convert_keeps_a_finished_model_and_replaces_it_when_forced(
 ) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     save_official(source, CONFIG, model.state_dict(), "bf16")
-    target.mkdir()
-    (target / "model.safetensors").write_bytes(b"precious")
     command = ["convert", str(source), "-o", str(target), "--to", "official-fp4"]
-    assert main(command) == 1
-    assert "holds a model (model.safetensors)" in capsys.readouterr().err
-    assert [p.name for p in target.iterdir()] == ["model.safetensors"]
-    assert main([*command, "--force"]) == 0
-    assert not (target / "model.safetensors").exists() and (target / INDEX).is_file()
+    assert main(command) == 0
+    assert main(["convert", str(source), "-o", str(target)]) == 1
+    assert "holds a model; name another folder or pass --force" in capsys.readouterr().err
+    with Shards(target) as kept:
+        assert kept.element("layers.1.ffn.experts.0.w1.weight") == "I8"
+    assert main(["convert", str(source), "-o", str(target), "--force"]) == 0
+    with Shards(target) as replaced:
+        assert replaced.element("layers.1.ffn.experts.0.w1.weight") == "BF16"
     assert main(["convert", str(source), "-o", str(source)]) == 1
     assert "same folder" in capsys.readouterr().err
 

@@ -15,11 +15,12 @@ from sancai.checkpoint.official import CONFIG, read_config
 from sancai.checkpoint.shards import INDEX, no_progress
 from sancai.checkpoint.sizes import ModelSizes, model_sizes
 from sancai.checkpoint.state import load_state, newest_state, save_state, state_step
+from sancai.checkpoint.target import Target
 
 __all__ = [
     "CONFIG", "GENERATION", "INDEX", "TOKENIZER", "WEIGHTS",
-    "Action", "GenerationConfig", "SamplingConfig", "ModelSizes", "load_generation", "model_sizes", "save_generation",
+    "Action", "GenerationConfig", "SamplingConfig", "ModelSizes", "Target", "load_generation", "model_sizes",
     "convert", "converted_bytes", "load_model", "load_official", "load_state", "load_weights",
     "newest_state", "open_model", "read_config", "read_weights", "save_model", "save_official", "save_state",
-    "no_progress", "state_step",
+    "no_progress", "save_generation", "state_step",
 ]  # fmt: skip

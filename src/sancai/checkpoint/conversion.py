@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Literal
@@ -12,21 +11,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sancai.checkpoint.companions import copy_companions, find_companions
 from sancai.checkpoint.config_file import official_config
 from sancai.checkpoint.layout import TensorSpec, fp32_names, official_layout
 from sancai.checkpoint.names import scale_name, to_official
 from sancai.checkpoint.official import CONFIG, OfficialWeights, read_config
 from sancai.checkpoint.shards import (
     SHARD_BYTES,
-    SINGLE,
     Entry,
     ProgressCallback,
     Shards,
     no_progress,
-    remove_others,
-    write_index,
+    plan_shards,
     write_shards,
 )
+from sancai.checkpoint.target import Target
 from sancai.errors import CapacityError
 from sancai.files import atomic_write
 from sancai.model import ModelConfig, Transformer
@@ -34,7 +33,6 @@ from sancai.ops.quantisation import BLOCK, GROUP, quantise_fp4, quantise_fp8, un
 
 WeightFormat = Literal["bf16", "fp8", "fp4"]
 Fetch = Callable[[str], tuple[Tensor, Tensor | None]]
-COPIED_FILES = ("tokenizer.json", "tokenizer_config.json", "generation_config.json", "words.json", "palette.json")
 PLAIN = {"BF16": torch.bfloat16, "F32": torch.float32, "I64": torch.int64}
 POWERS_OF_TWO = torch.float8_e8m0fnu
 
@@ -48,6 +46,9 @@ def save_official(
     weight_format: bf16 for everything; fp8 for all matrices; or fp4 for routed experts and fp8 for the other matrices,
         as released.
     include_visual: also write the visual half (in bf16), with a config.json that only Sancai reads.
+
+    Raises:
+        CheckpointError: files in the folder that no earlier call wrote are in the way.
     """
     named = to_official({n: t.detach() for n, t in weights.items() if include_visual or not n.startswith("visual.")})
 
@@ -56,10 +57,12 @@ def save_official(
 
     with _writing(folder):
         specs = (*_weight_specs(config, weight_format), *_visual_specs(config, named))
-        index = write_shards(folder, (_entry(spec, weight_format, fetch) for spec in specs), None, shard_bytes)
+        plan = plan_shards((_entry(spec, weight_format, fetch) for spec in specs), shard_bytes)
+        target = Target(folder)
+        target.begin([CONFIG, *plan])
+        index = write_shards(folder, plan, None)
         write_config(folder, config, weight_format, include_visual=include_visual)
-        write_index(folder, index)
-        remove_others(folder, index)
+        target.finish(index)
 
 
 def convert(
@@ -69,9 +72,14 @@ def convert(
     """Convert the text half of a folder to another format, with one file at a time in memory.
 
     Tensors that are already in the wanted format are copied bitwise.  An interrupted conversion resumes where it
-    stopped; the index is written last, and a folder without it does not count as a model.
+    stopped; the index is written last, and a folder without it does not count as a model.  All files of the source
+    that are not weights come along (`find_companions`).  In `target`, only files of an earlier conversion are replaced
+    or removed.
 
     include_visual: convert the visual half too.
+
+    Raises:
+        CheckpointError: the source is damaged, or somebody else's files in `target` are in the way.
     """
     config = read_config(source)
     kept = config if include_visual else dataclasses.replace(config, visual=None)
@@ -79,18 +87,15 @@ def convert(
         wanted = Transformer(config, seed=None).state_dict()
     with Shards(source) as shards, _writing(target):
         weights = OfficialWeights(shards, wanted)
-        target.mkdir(parents=True, exist_ok=True)
-        (target / SINGLE).unlink(missing_ok=True)
         specs = (*_weight_specs(kept, weight_format), *(_visual_specs(kept, wanted) if include_visual else ()))
-        entries = (_entry(spec, weight_format, weights.fetch) for spec in specs)
+        plan = plan_shards((_entry(spec, weight_format, weights.fetch) for spec in specs), shard_bytes)
+        companions, output = find_companions(source, target), Target(target)
+        output.begin([CONFIG, *companions, *plan])
         origin = f"{shards.fingerprint} {weight_format}{' whole' if include_visual else ''}"
-        index = write_shards(target, entries, origin, shard_bytes, on_progress)
-        for name in (n for n in COPIED_FILES if (source / n).is_file()):
-            with atomic_write(target / name) as partial:
-                shutil.copyfile(source / name, partial)
+        index = write_shards(target, plan, origin, on_progress)
+        copy_companions(source, target, companions)
         write_config(target, kept, weight_format, include_visual=include_visual)
-        write_index(target, index)
-        remove_others(target, index)
+        output.finish(index)
 
 
 def converted_bytes(source: pathlib.Path, weight_format: WeightFormat, *, include_visual: bool = False) -> int:

@@ -15,6 +15,7 @@ from torch import Tensor
 from sancai.checkpoint.layout import fp32_names
 from sancai.checkpoint.names import from_official, scale_name, to_official
 from sancai.checkpoint.official import CONFIG, mismatch_error, read_config
+from sancai.checkpoint.shards import refuse_pointer
 from sancai.errors import CheckpointError
 from sancai.files import atomic_write
 from sancai.model import ModelConfig, Transformer
@@ -79,6 +80,7 @@ def read_weights(path: pathlib.Path) -> dict[str, Tensor]:
     """Read a safetensors file; return its tensors under our names."""
     if not path.is_file():
         raise CheckpointError(f"no weights at {path}; a model folder holds {CONFIG}, {WEIGHTS} and {TOKENIZER}")
+    refuse_pointer(path)
     try:
         return from_official(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from sancai.checkpoint.shards import refuse_pointer
 from sancai.errors import CheckpointError, ConfigError
 from sancai.files import atomic_write
 from sancai.flow import SAMPLERS
@@ -77,6 +78,10 @@ class Action:
     """The last frame leads to the first again."""
     frames: int | None = None
     """Frames of the whole action; None means `GenerationConfig.frames`."""
+    name: str | None = None
+    """What sheets call the action, such as `walk`; None leaves it out of whole characters."""
+    directions: tuple[str, ...] | None = None
+    """Directions in which it is drawn, keys of `GenerationConfig.facings`; None means all."""
 
     def __post_init__(self) -> None:
         if self.frames is not None and not _is_integer(self.frames, 1, 4096):
@@ -107,6 +112,8 @@ class GenerationConfig:
     """Frames that are denoised together; None means what the model's config says."""
     actions: Mapping[str, Action] = field(default_factory=dict)
     """Action words and phrases that prompts and looks may hold, such as `walking`."""
+    facings: Mapping[str, str] = field(default_factory=dict)
+    """Phrase of a look for every direction of a sheet: {`north`: `facing away`}."""
     see_prompt: str = "what is the look of this character?"
     """Question about a picture that is answered by its look."""
     change_prompt: str = "{look}\n{request}"
@@ -151,7 +158,8 @@ class GenerationConfig:
         if "sampling" in changed:
             changed["sampling"] = SamplingConfig(**_known(SamplingConfig, changed["sampling"], "sampling"))
         actions = _mapping(changed.get("actions", {}), "actions")
-        changed["actions"] = {n.lower(): Action(**_known(Action, a, f"actions: {n}")) for n, a in actions.items()}
+        changed["actions"] = {n.lower(): _action(n, a) for n, a in actions.items()}
+        changed["facings"] = _mapping(changed.get("facings", {}), "facings")
         return GenerationConfig(**changed)
 
 
@@ -164,6 +172,7 @@ def load_generation(folder: pathlib.Path) -> GenerationConfig:
     path = folder / GENERATION
     if not path.is_file():
         return GenerationConfig()
+    refuse_pointer(path)
     try:
         return GenerationConfig.from_dict(_mapping(json.loads(path.read_text(encoding="utf-8")), GENERATION))
     except (ValueError, TypeError) as error:
@@ -174,6 +183,14 @@ def save_generation(folder: pathlib.Path, config: GenerationConfig) -> None:
     """Write the generation settings into a model folder."""
     with atomic_write(folder / GENERATION) as partial:
         partial.write_text(json.dumps(config.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _action(name: str, values: Any) -> Action:
+    """Return an action of `to_dict`'s output."""
+    known = _known(Action, values, f"actions: {name}")
+    if known.get("directions") is not None:
+        known["directions"] = tuple(known["directions"])
+    return Action(**known)
 
 
 def _known(kind: Any, values: Any, place: str = GENERATION) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sancai.checkpoint.config_file import parse_config
 from sancai.checkpoint.names import scale_name, to_official
-from sancai.checkpoint.shards import INDEX, Shards
+from sancai.checkpoint.shards import INDEX, Shards, refuse_pointer
 from sancai.errors import CheckpointError
 from sancai.model import ModelConfig
 from sancai.ops.quantisation import BLOCK, GROUP, scale_values
@@ -159,6 +159,7 @@ def read_config(folder: pathlib.Path) -> ModelConfig:
     path = folder / CONFIG
     if not path.is_file():
         raise CheckpointError(f"no model in {folder}: {CONFIG} is missing; expected a folder with {CONFIG} and weights")
+    refuse_pointer(path)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):

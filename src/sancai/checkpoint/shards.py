@@ -5,7 +5,7 @@ import hashlib
 import json
 import pathlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sancai.checkpoint.names import official_name
 from sancai.errors import CapacityError, CheckpointError
-from sancai.files import atomic_write
+from sancai.files import atomic_write, is_lfs_pointer, lfs_message
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
@@ -97,10 +97,21 @@ class Shards:
             raise CheckpointError(f"cannot read {name} from {path} ({error}); fetch that file again") from error
 
 
+def refuse_pointer(path: pathlib.Path) -> None:
+    """Refuse a Git LFS pointer in place of a file of a model.
+
+    Raises:
+        CheckpointError: it is one.
+    """
+    if is_lfs_pointer(path):
+        raise CheckpointError(lfs_message(path))
+
+
 def _files(folder: pathlib.Path) -> dict[str, str]:
     """Return which file holds each tensor."""
     index = folder / INDEX
     if index.is_file():
+        refuse_pointer(index)
         try:
             files = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
             odd = [f for f in set(files.values()) if not isinstance(f, str) or pathlib.PurePath(f).name != f]
@@ -111,9 +122,12 @@ def _files(folder: pathlib.Path) -> dict[str, str]:
         missing = sorted({f for f in files.values() if not (folder / f).is_file()})
         if missing:
             raise CheckpointError(f"{index} names files that are not there: {', '.join(missing)}; fetch them")
+        for name in sorted(set(files.values())):
+            refuse_pointer(folder / name)
         return files
     if not (folder / SINGLE).is_file():
         raise CheckpointError(f"no weights in {folder}: neither {INDEX} nor {SINGLE} is there; expected a model folder")
+    refuse_pointer(folder / SINGLE)
     try:
         with safe_open(folder / SINGLE, framework="pt", device="cpu") as handle:
             return dict.fromkeys(handle.keys(), SINGLE)
@@ -140,11 +154,19 @@ class Index:
     total_size: int
 
 
+def plan_shards(entries: Iterable[Entry], shard_bytes: int = SHARD_BYTES) -> dict[str, list[Entry]]:
+    """Return what each file of about `shard_bytes` will hold, by its name; an entry is never split."""
+    groups = enumerate(_grouped(entries, shard_bytes), 1)
+    return {f"model-{number:05d}.safetensors": group for number, group in groups}
+
+
 def write_shards(
-    folder: pathlib.Path, entries: Iterable[Entry], origin: str | None, shard_bytes: int = SHARD_BYTES,
+    folder: pathlib.Path,
+    plan: Mapping[str, Sequence[Entry]],
+    origin: str | None,
     on_progress: ProgressCallback = no_progress,
-) -> Index:  # fmt: skip
-    """Write entries into files of about `shard_bytes`; deletes an older index first.
+) -> Index:
+    """Write the files of a plan.
 
     Args:
         origin: identifies the source of the values; files that an interrupted run with the same origin has finished
@@ -154,12 +176,9 @@ def write_shards(
     Returns:
         The index, which `write_index` writes after everything else.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / INDEX).unlink(missing_ok=True)
     weight_map: dict[str, str] = {}
     total = 0
-    for number, group in enumerate(_grouped(entries, shard_bytes), 1):
-        name = f"model-{number:05d}.safetensors"
+    for name, group in plan.items():
         names = [n for entry in group for n in entry.names]
         if not _is_finished(folder / name, names, origin):
             tensors = {n: t for entry in group for n, t in zip(entry.names, entry.read(), strict=True)}
@@ -170,18 +189,12 @@ def write_shards(
     return Index(weight_map, total)
 
 
-def write_index(folder: pathlib.Path, index: Index) -> None:
-    """Write the index, which marks the folder as complete."""
-    text = json.dumps({"metadata": {"total_size": index.total_size}, "weight_map": index.weight_map}, indent=1)
+def write_index(folder: pathlib.Path, index: Index, more: Mapping[str, Any]) -> None:
+    """Write the index, which marks the folder as complete, with `more` in its metadata."""
+    metadata = {"total_size": index.total_size, **more}
+    text = json.dumps({"metadata": metadata, "weight_map": index.weight_map}, indent=1)
     with atomic_write(folder / INDEX) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
-
-
-def remove_others(folder: pathlib.Path, index: Index) -> None:
-    """Delete the shards of an earlier model that the index does not name."""
-    for path in folder.glob("model-[0-9][0-9][0-9][0-9][0-9]*.safetensors"):
-        if path.name not in index.weight_map.values():
-            path.unlink()
 
 
 def _grouped(entries: Iterable[Entry], most: int) -> Iterator[list[Entry]]:

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 
 import tyro
 
-from sancai.commands.options import check_clip_path, load, log, parse, print_result, read_prompt, warn_unknown
+from sancai.commands.options import (
+    check_clip_path,
+    load,
+    log,
+    parse,
+    print_result,
+    read_prompt,
+    save_clip,
+    warn_unknown,
+)
 from sancai.errors import RequestError
 
 
@@ -79,5 +88,5 @@ def _show(events: Iterable[Any], out: pathlib.Path | None) -> None:
             what = "a picture" if event.frames == 1 else "a clip"
             log(f"note: the model would draw {what} here; -o FILE draws it")
         elif isinstance(event, Clip) and out is not None:
-            print_result(str(event.save(out, force=False)))
+            print_result(str(save_clip(event, out, replace=False)))
     print_result("")

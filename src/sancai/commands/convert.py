@@ -33,7 +33,7 @@ class ConvertOptions:
     shard_gib: float = 4.0
     """Largest size of one file, in GiB."""
     force: bool = False
-    """Replace a model in the output folder."""
+    """Replace a model that an earlier conversion wrote, and write beside files of others, which stay as they are."""
 
 
 def run(arguments: list[str]) -> None:
@@ -47,13 +47,22 @@ def run(arguments: list[str]) -> None:
         raise CheckpointError("source and target are the same folder; name another with -o")
     from sancai import checkpoint
 
-    found = [n for n in (checkpoint.INDEX, checkpoint.WEIGHTS, checkpoint.CONFIG) if (options.out / n).exists()]
-    if found and not options.force:
-        raise CheckpointError(
-            f"{options.out} holds a model ({', '.join(found)}); name another folder or pass --force to replace it"
-        )
+    if not options.force:
+        _check_folder(checkpoint.Target(options.out))
     _convert(checkpoint, options)
     print_result(str(options.out))
+
+
+def _check_folder(target: Any) -> None:
+    """Refuse an output folder that holds a finished model or anything else that no conversion wrote."""
+    if target.is_complete:
+        raise CheckpointError(f"{target.folder} holds a model; name another folder or pass --force to replace it")
+    foreign = target.foreign()
+    if foreign:
+        raise CheckpointError(
+            f"{target.folder} holds files that sancai did not write ({', '.join(foreign)}, …); name another folder, or "
+            "pass --force to write beside them"
+        )
 
 
 def _convert(checkpoint: Any, options: ConvertOptions) -> None:

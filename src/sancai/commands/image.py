@@ -15,6 +15,7 @@ from sancai.commands.options import (
     print_result,
     read_look,
     read_prompt,
+    save_clip,
     show_look,
     slug,
     step_bar,
@@ -55,8 +56,8 @@ def run(arguments: list[str]) -> None:
                 guidance=options.guidance, sampler=options.sampler, palette=palette, on_step=on_step,
             )  # fmt: skip
         show_look(clip, options)
-        clip.upscaled(options.scale).save(target, force=options.force)
-        print_result(str(target))
+        replace = options.force and options.out is not None
+        print_result(str(save_clip(clip.upscaled(options.scale), target, replace=replace)))
 
 
 def _targets(options: ImageOptions) -> list[pathlib.Path]:

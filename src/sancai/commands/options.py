@@ -169,6 +169,17 @@ def show_look(clip: Any, options: DrawOptions) -> None:
         log(f"note: {clip.metadata['answer']}")
 
 
+def save_clip(clip: Any, path: pathlib.Path, *, replace: bool, **settings: float) -> pathlib.Path:
+    """Write a clip and return its path, which is another if the file appeared since it was looked for.
+
+    replace: whether the user named the file and lets it be replaced.
+    """
+    saved: pathlib.Path = clip.save(path, **settings) if replace else clip.save_unused(path, **settings)
+    if saved != path:
+        log(f"note: {path} was written by somebody else meanwhile; this is in {saved}")
+    return saved
+
+
 def unused_path(stem: str, suffix: str, count: int = 1) -> pathlib.Path:
     """Return a file name here that is not taken, nor are the `numbered` names of so many files."""
     path, number = pathlib.Path(stem + suffix), 1

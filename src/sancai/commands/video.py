@@ -15,6 +15,7 @@ from sancai.commands.options import (
     print_result,
     read_look,
     read_prompt,
+    save_clip,
     show_look,
     slug,
     step_bar,
@@ -60,7 +61,8 @@ def run(arguments: list[str]) -> None:
     show_look(clip, options)
     clip = clip.upscaled(options.scale)
     if target is not None:
-        print_result(str(clip.save(target, force=options.force, fps=options.fps)))
+        replace = options.force and options.out is not None
+        print_result(str(save_clip(clip, target, replace=replace, fps=options.fps)))
     if options.sheet is not None:
         print_result(str(clip.save_sheet(options.sheet, force=options.force, fps=options.fps)))
 

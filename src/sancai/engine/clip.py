@@ -48,11 +48,19 @@ class Clip:
         return dataclasses.replace(self, frames=reduced)
 
     def save(self, path: str | pathlib.Path, *, force: bool = True, fps: float = FPS) -> pathlib.Path:
-        """Write PNG (one frame), GIF, WebP, APNG or MP4, by the suffix of `path`."""
+        """Write PNG (one frame), GIF, WebP, APNG or MP4, by the suffix of `path`; `force` replaces an existing file."""
         path = pathlib.Path(path)
         media.check_writable(path, force)
-        media.write_file(path, self.encode(path.suffix.lower(), fps))
+        media.write_file(path, self.encode(path.suffix.lower(), fps), replace=force)
         return path
+
+    def save_unused(self, path: str | pathlib.Path, *, fps: float = FPS) -> pathlib.Path:
+        """Write a file as `save` does, under the first of the names `knight.png`, `knight-2.png`, … that is free.
+
+        Returns: its path.  Processes that do this at once get different names.
+        """
+        path = pathlib.Path(path)
+        return media.write_unused(path, self.encode(path.suffix.lower(), fps))
 
     def encode(self, suffix: str, fps: float = FPS) -> bytes:
         """Return the bytes of a file with this suffix."""
@@ -71,8 +79,8 @@ class Clip:
             media.check_writable(target, force)
         playback = self._playback(fps, ".png")
         sheet = media.grid_sheet([media.SheetClip(path.stem, self.frames, playback)])
-        media.write_file(path, media.png_bytes(sheet.pixels, playback.parameters))
-        media.write_file(json_path, media.sheet_json(sheet, path.name))
+        media.write_file(path, media.png_bytes(sheet.pixels, playback.parameters), replace=force)
+        media.write_file(json_path, media.sheet_json(sheet, path.name), replace=force)
         return path
 
     def _playback(self, fps: float, suffix: str) -> media.Playback:

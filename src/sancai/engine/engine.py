@@ -78,6 +78,11 @@ class Engine:
         yield Usage(counts.prompt, counts.text, counts.visual, time.monotonic() - started)
 
     @torch.no_grad()
+    def plan(self, request: Request) -> Plan:
+        """Return what a planning model would draw for a request, without drawing it."""
+        return self._plan(request, TokenCounts())
+
+    @torch.no_grad()
     def draw(self, requests: Sequence[Request], on_step: OnStep | None = None) -> list[Clip | None]:
         """Make several pictures or clips, those of equal length and settings together in one batch.
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from sancai.errors import CheckpointError, RequestError
+from sancai.files import is_lfs_pointer, lfs_message
 
 LOOKS = "looks.json"
 SEPARATOR = "; "
@@ -117,6 +118,8 @@ def load_looks(folder: pathlib.Path) -> LookVocabulary | None:
     path = folder / LOOKS
     if not path.is_file():
         return None
+    if is_lfs_pointer(path):
+        raise CheckpointError(lfs_message(path))
     try:
         return read_vocabulary(json.loads(path.read_text(encoding="utf-8")))
     except (CheckpointError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -194,7 +194,7 @@ class CostModel:
         """Yield the compressors over the new tokens of one modality."""
         c = self.c
         yield from self.compressor(workload.batch, new, ratio, c.head_dim, 2.0)
-        if ratio == CSA_RATIO:
+        if ratio == CSA_RATIO and (workload.keeps_cache or self.entries(workload, ratio) > c.index_topk):
             yield from self.compressor(workload.batch, new, ratio, c.index_head_dim, 0.0)
 
     def compressor(self, batch: int, new: int, ratio: int, dim: int, backward: float) -> Iterator[OpCost]:

@@ -6,7 +6,7 @@ from sancai.media.aseprite import aseprite_bytes
 from sancai.media.engines import godot_resource, unity_meta
 from sancai.media.file import check_writable, write_file, write_unused
 from sancai.media.palette import count_colors, harden_alpha, reduce, snap
-from sancai.media.picture import blur, enlarge, fit, png_bytes, read_picture
+from sancai.media.picture import blur, enlarge, fit, png_bytes, read_picture, read_png
 from sancai.media.sheet import (
     DIRECTIONS,
     UNIVERSAL_ROWS,
@@ -21,6 +21,6 @@ from sancai.media.sheet import (
 __all__ = [
     "DIRECTIONS", "UNIVERSAL_ROWS", "PictureLike", "Playback", "Sheet", "SheetClip", "SheetLayout", "animation_bytes",
     "aseprite_bytes", "blur", "check_writable", "count_colors", "enlarge", "fit", "godot_resource", "grid_sheet",
-    "harden_alpha", "is_picture", "png_bytes", "read_picture", "reduce", "sheet_json", "snap", "to_picture",
+    "harden_alpha", "is_picture", "png_bytes", "read_picture", "read_png", "reduce", "sheet_json", "snap", "to_picture",
     "unity_meta", "universal_sheet", "write_file", "write_unused",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from sancai.errors import MediaError
+from sancai.files import is_lfs_pointer, lfs_message
 
 LARGEST_SIDE = 4096
 
@@ -22,6 +23,8 @@ def read_picture(path: str | pathlib.Path, side: int = 64) -> np.ndarray:
     path = pathlib.Path(path)
     if not path.is_file():
         raise MediaError(f"no picture at {path}; give the path of a PNG, GIF, WebP or JPEG file")
+    if is_lfs_pointer(path):
+        raise MediaError(lfs_message(path))
     try:
         with path.open("rb") as file:
             pixels = decode_picture(file, str(path))
@@ -86,6 +89,20 @@ def png_bytes(pixels: np.ndarray, parameters: str | None = None) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels, "RGBA").save(buffer, "PNG", pnginfo=png_info(parameters))
     return buffer.getvalue()
+
+
+def read_png(path: pathlib.Path) -> tuple[np.ndarray, str | None]:
+    """Return the pixels (H, W, 4) of a PNG file of any size, and what `png_bytes` wrote beside them.
+
+    Raises:
+        MediaError: it is not a PNG file.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            pixels = np.array(image.convert("RGBA"))
+            return pixels, image.info.get("sancai")
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise MediaError(f"{path} is not a PNG file ({error}); remove it to have it drawn again") from error
 
 
 def png_info(parameters: str | None) -> PngInfo:

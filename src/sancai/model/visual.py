@@ -80,8 +80,8 @@ class LatentHead(Module):
         flat = flat if partial is None else partial.fill(flat)
         picture = tokens_to_pixels(flat, frame, self.side)
         edges = _convolve(self.conv_out, F.silu(_convolve(self.conv_in, picture)))
-        tokens = pixels_to_tokens(upcast(picture + edges), flat.shape[0], self.side)
-        return tokens if partial is None else partial.take(tokens)
+        tokens = pixels_to_tokens(picture + edges, flat.shape[0], self.side)
+        return upcast(tokens if partial is None else partial.take(tokens))
 
 
 def _convolve(conv: nn.Conv2d, picture: Tensor) -> Tensor:

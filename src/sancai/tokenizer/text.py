@@ -10,6 +10,7 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from sancai.errors import CheckpointError, RequestError
+from sancai.files import is_lfs_pointer, lfs_message
 from sancai.tokenizer.control import (
     ASSISTANT,
     BOS,
@@ -106,6 +107,8 @@ class Tokenizer:
         """Read a tokenizer written by `save` or by Hugging Face tokenizers."""
         if not path.is_file():
             raise CheckpointError(f"no tokenizer at {path}; a model folder holds config, weights and tokenizer.json")
+        if is_lfs_pointer(path):
+            raise CheckpointError(lfs_message(path))
         try:
             return Tokenizer(Backend.from_file(str(path)))
         except Exception as error:  # the backend raises bare Exceptions

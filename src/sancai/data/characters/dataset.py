@@ -123,13 +123,18 @@ class Characters:
     def generation(self) -> dict[str, Any]:
         """Return what the engine has to know: that a look comes before a picture, and how long actions are."""
         actions = {
-            self.looks.actions[name]: {"frames": spec["frames"], "loops": bool(spec["loop"])}
+            self.looks.actions[name]: {
+                "frames": spec["frames"],
+                "loops": bool(spec["loop"]),
+                "name": name,
+                "directions": None if spec["dirs"] == 4 else [spec["only"]],
+            }
             for name, spec in self.library.animations.items()
         }
         longest = max(spec["frames"] for spec in self.library.animations.values())
         return {
             "plan": True, "think": "auto", "max_frames": longest, "block_frames": longest, "actions": actions,
-            "see_prompt": SEE, "change_prompt": CHANGE,
+            "facings": dict(self.looks.facings), "see_prompt": SEE, "change_prompt": CHANGE,
         }  # fmt: skip
 
     # -- drawing documents: a look, and perhaps a picture → pixels --------------------------------

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from sancai.errors import DataError
+from sancai.files import is_lfs_pointer, lfs_message
 
 Character = dict[str, Any]
 ARRAYS = ("boxes", "offsets", "pixels", "palettes", "ramps")
@@ -46,6 +47,9 @@ class Library:
                 f"no character pack in {folder}: missing {', '.join(missing)}; "
                 "build one with `sancai data prepare` or name the folder of a finished pack"
             )
+        for name in ("lpc.json", "lpc.npz"):
+            if is_lfs_pointer(folder / name):
+                raise DataError(lfs_message(folder / name))
         try:
             with (folder / "lpc.npz").open("rb") as file, np.load(file) as pack:
                 arrays = {name: pack[name] for name in ARRAYS}

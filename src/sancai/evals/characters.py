@@ -6,7 +6,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -20,12 +20,12 @@ from sancai.data.characters.questions import Asker, other_actions
 from sancai.data.characters.split import draw_character
 from sancai.engine import Request, SamplingConfig
 from sancai.engine.request import Kind
-from sancai.evals.sprites import FrameScore, SpriteJudge
+from sancai.evals.looks import LookSuite
+from sancai.evals.sprites import SpriteJudge
+from sancai.evals.tally import Table, Tally, add_frame
 
 SEED = 20261124
 BATCH = 16
-GARMENTS = ("hat", "top", "bottom", "shoes", "gloves", "cape", "shoulders", "belt")
-Table = dict[str, dict[str, float]]
 Tell = Callable[[str], None]
 Split = Literal["held-out", "validation"]
 
@@ -55,21 +55,6 @@ class EvalConfig:
     """None takes the model's own settings."""
     split: Split = "held-out"
     """held-out: compositions that training never saw; validation: what training may see, to choose settings by."""
-
-
-@dataclass
-class Tally:
-    """Means of named marks."""
-
-    marks: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-
-    def add(self, name: str, mark: float) -> None:
-        """Note one mark."""
-        self.marks[name].append(float(mark))
-
-    def means(self) -> dict[str, float]:
-        """Return the mean of every name."""
-        return {n: round(float(np.mean(m)), 4) for n, m in sorted(self.marks.items())}
 
 
 def cases(library: Library, count: int, split: Split = "held-out") -> list[Case]:
@@ -129,6 +114,14 @@ class CharacterSuite:
             "read": (c.reads, self.reading),
             "arithmetic": (c.sums, self.arithmetic),
         }
+        if self.model.engine.generation.plan:
+            looks = LookSuite(self.model, self.library, c.sampling, c.split == "held-out", self.tell)
+            del suites["image"], suites["video"], suites["animate"]
+            suites = {
+                "looks": (c.images, lambda: looks.pictures(c.images)),
+                "short": (c.images, lambda: looks.short(c.images)),
+                "film": (c.clips, lambda: looks.film(c.clips)),
+            } | suites
         report = {}
         for name, suite in ((n, s) for n, (count, s) in suites.items() if count):
             self.tell(f"scoring {name} …")
@@ -257,19 +250,6 @@ class CharacterSuite:
                 answer = self.model.chat(item.question, think=think, max_tokens=64).text.strip()
                 tally.add(name, answer == item.answer)
         return {"model": tally.means()}
-
-
-def add_frame(tally: Tally, score: FrameScore) -> None:
-    """Add a frame's marks, by attribute and by group."""
-    tally.add("iou", score.iou)
-    tally.add("psnr", score.psnr)
-    for name, mark in score.attributes.items():
-        tally.add(name, mark)
-        tally.add("attributes", mark)
-        if name in GARMENTS:
-            tally.add("garment", mark)
-        elif name.endswith("_color"):
-            tally.add("color", mark)
 
 
 def blur(picture: np.ndarray) -> np.ndarray:

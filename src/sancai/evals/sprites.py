@@ -18,6 +18,7 @@ from sancai.data.characters.library import Character, Library
 LEAST_PIXELS = 6
 SAME = 1e-6
 MOST_RENDERS = 2000
+NEAR = 8
 
 
 @dataclass
@@ -62,9 +63,13 @@ class SpriteJudge:
             score.attributes["direction"] = self._direction(who, direction, frame, drawn)
         return score
 
-    def clip(self, who: Character, direction: str, clip: np.ndarray) -> ClipScore:
-        """Score eight frames (8, 64, 64, 4) uint8."""
-        order = self.library.animations[who["action"]]["clip"]
+    def clip(self, who: Character, direction: str, clip: np.ndarray, order: Sequence[int] | None = None) -> ClipScore:
+        """Score frames (F, 64, 64, 4) uint8.
+
+        Args:
+            order: the art's number of every frame; None means the eight of the pack's short clips.
+        """
+        order = self.library.animations[who["action"]]["clip"] if order is None else order
         drawn = [premultiplied(f) for f in clip]
         poses = {f: self._render(who, direction, f) for f in set(order)}
         hits = [_same_pose(poses, wanted, picture) for wanted, picture in zip(order, drawn, strict=True)]
@@ -83,10 +88,17 @@ class SpriteJudge:
         return far[direction] == min(far.values())
 
     def _far(self, who: Character, direction: str, action: str, pictures: Sequence[np.ndarray]) -> float:
-        """Return how far a clip is from this character doing `action`."""
-        other, frames = dict(who, action=action), self.library.animations[action]["clip"]
+        """Return how far a clip is from this character doing `action`: from its frames spread over the clip."""
+        other, frames = dict(who, action=action), self._spread(action, len(pictures))
         renders = {f: self._render(other, direction, f) for f in set(frames)}
         return sum(distance(renders[f], p) for f, p in zip(frames, pictures, strict=True))
+
+    def _spread(self, action: str, count: int) -> list[int]:
+        """Return so many frames of an action: the pack's short clip, or all frames evenly over the time."""
+        spec = self.library.animations[action]
+        if count == len(spec["clip"]):
+            return list(spec["clip"])
+        return [n * int(spec["frames"]) // count for n in range(count)]
 
     def _render(self, who: Character, direction: str, frame: int) -> np.ndarray:
         """Return a render, kept while one character is being judged."""
@@ -153,6 +165,16 @@ def premultiplied(rgba: np.ndarray) -> np.ndarray:
     wide = rgba.astype(np.float32)
     wide[..., :3] *= wide[..., 3:] / 255
     return wide
+
+
+def crispness(frames: np.ndarray, colors: np.ndarray) -> float:
+    """Return the share of visible pixels of frames (F, H, W, 4) that are within 8 of a colour of the art (N, 3).
+
+    A pixel is near a colour if each of its three channels is.
+    """
+    pixels = np.unique(frames[frames[..., 3] > 127][:, :3], axis=0, return_counts=True)
+    far = np.array([np.abs(colors.astype(np.int16) - p).max(1).min() for p in pixels[0].astype(np.int16)])
+    return float((pixels[1] * (far <= NEAR)).sum() / max(pixels[1].sum(), 1))
 
 
 def distance(first: np.ndarray, second: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """Every test starts from the same random state and leaves no gradient mode behind."""
 
 import random
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,8 @@ import torch
 from hypothesis import settings
 
 from sancai.data.characters import vocabulary
+from sancai.engine import engine
+from sancai.ops.selection import OPERATORS
 from sancai.train import opening
 
 settings.register_profile("same", database=None, derandomize=True, deadline=None)
@@ -23,6 +26,23 @@ def same_seeds() -> Iterator[None]:
     torch.manual_seed(0)
     torch.set_flush_denormal(False)  # training turns it on for the process
     with torch.enable_grad():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Listen to Ctrl-C even where the shell that started the tests in the background told them not to."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def references_only() -> Iterator[None]:
+    """Run every operator by its PyTorch reference, whose work PyTorch's counters see."""
+    with pytest.MonkeyPatch.context() as patch:
+        for operator in OPERATORS:
+            patch.setattr(operator, "active", {})
+        for module in (opening, engine):
+            patch.setattr(module, "select_backends", lambda *_: ())
         yield
 
 

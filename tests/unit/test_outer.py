@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from sancai.data import Task
 from sancai.sequence import Block, Text, pack
 from sancai.train.batch import Batch, prepare
 from sancai.train.outer import OuterPatches, find_outer, leave_out
@@ -25,7 +26,7 @@ def frames(rng: np.random.Generator, count: int) -> np.ndarray:
 def batch_of(seed: int, rows: int = 3, count: int = 10) -> Batch:
     rng = np.random.default_rng(seed)
     documents = [[Text(ids=[1, 2]), Block(latents=frames(rng, count), times=range(count), sigma=1.0)]] * rows
-    return prepare("image", pack([[d] for d in documents]), 3.0, torch.Generator().manual_seed(7))
+    return prepare("image", Task(shift=3.0), pack([[d] for d in documents]), torch.Generator().manual_seed(7))
 
 
 @pytest.fixture

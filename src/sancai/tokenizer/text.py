@@ -64,8 +64,16 @@ class Tokenizer:
         return cast(int, self._backend.token_to_id(token))
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of plain text; control tokens written out in it stay plain text."""
-        return self._plain.encode(text, add_special_tokens=False).ids
+        """Return the ids of plain text; control tokens written out in it stay plain text.
+
+        Raises:
+            RequestError: it holds half a surrogate pair, which is no character.
+        """
+        try:
+            return self._plain.encode(text, add_special_tokens=False).ids
+        except TypeError as error:  # what the backend says of text that is not Unicode
+            shown = ascii(text[:60])
+            raise RequestError(f"the text {shown} holds half a surrogate pair; decode it with its encoding") from error
 
     def encode_pieces(self, pieces: Iterable[Piece]) -> list[int]:
         """Return the ids of pieces: control tokens by name, text as `encode` does.

@@ -10,7 +10,7 @@ import numpy as np
 
 from sancai import media
 from sancai.checkpoint import SamplingConfig, load_generation, no_progress, open_model
-from sancai.device.platform import get_platform
+from sancai.device.platform import device_memory, get_platform
 from sancai.engine import (
     Call,
     Clip,
@@ -260,7 +260,10 @@ def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto", on_load: O
     folder = MODELS / name if str(name) == SHIPPED else pathlib.Path(name)
     if not folder.is_dir():
         raise CheckpointError(f"no model {str(name)!r}; use {SHIPPED!r} or the path of a model folder")
+    platform = get_platform(device)
     generation, looks = load_generation(folder), load_looks(folder)
     total = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else no_progress)
-    return Sancai(Engine(model, tokenizer, get_platform(device), generation, looks), folder)
+    room = device_memory(platform)
+    on_bytes = (lambda done: on_load(done, total)) if on_load else no_progress
+    model, tokenizer = open_model(folder, on_bytes, room[0] if room else None)
+    return Sancai(Engine(model, tokenizer, platform, generation, looks), folder)

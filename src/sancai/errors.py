@@ -14,11 +14,25 @@
 A message says what is wrong, what was expected, what came instead and what to do.
 """
 
+OUT_OF_MEMORY = ("not enough memory", "cannot allocate memory", "os error 12", "out of memory")
+"""Parts of the messages of torch's allocators, of the system, and of libraries written in Rust."""
+
 
 def first_line(error: BaseException, otherwise: str = "no message") -> str:
     """Return the first line of an error's message, cut at 200 letters; `otherwise` where it has none."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else otherwise
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or one of its causes, says that memory of the host or a device is used up."""
+    while error is not None:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return True
+        if any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class SancaiError(Exception):

@@ -12,20 +12,21 @@ from sancai import media
 from sancai.checkpoint import SamplingConfig, load_generation, no_progress, open_model
 from sancai.device.platform import device_memory, get_platform
 from sancai.engine import (
-    Call,
     Clip,
     Engine,
     Event,
+    Malformed,
     Progress,
     Request,
     TextDelta,
     ThinkingDelta,
+    ToolCall,
     load_looks,
 )
-from sancai.errors import CheckpointError, DeclinedError, RequestError
+from sancai.errors import AnswerError, CheckpointError, DeclinedError, RequestError
 from sancai.files import is_lfs_pointer, lfs_message
 from sancai.media import PictureLike
-from sancai.tokenizer import Conversation, find_words
+from sancai.tokenizer import Conversation, Message, find_words
 
 __all__ = ["Answer", "Clip", "Palette", "Pictures", "Sancai", "load"]
 MODELS = pathlib.Path(__file__).parent / "models"
@@ -40,12 +41,21 @@ OnEvent = Callable[[Event], None]
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A text answer, its thinking, the clips that the model drew if it was let, and the tools it calls."""
+    """A text answer, its thinking, the clips that the model drew if it was let, and the tools it calls.
+
+    malformed: what is no readable tool call (only in the answer of an `AnswerError`).
+    """
 
     text: str
     thinking: str = ""
     clips: tuple[Clip, ...] = ()
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    malformed: tuple[Malformed, ...] = ()
+
+    @property
+    def message(self) -> Message:
+        """The answer as a message, to go on with."""
+        return Message(role="assistant", content=self.text, reasoning=self.thinking or None, calls=self.calls)
 
 
 class Sancai:
@@ -167,6 +177,9 @@ class Sancai:
             temperature: 0 always takes the likeliest token; None takes the model's own.
             max_tokens: longest answer; None takes the model's own.
             draws: whether to draw what the model announces in its answer; it comes in `Answer.clips`.
+
+        Raises:
+            AnswerError: a tool call cannot be read; the error says which, and its `answer` holds everything else.
         """
         asked = {"prompt": prompt} if isinstance(prompt, str) else {"conversation": prompt}
         request = Request(
@@ -174,12 +187,16 @@ class Sancai:
             sampling=self._sampling(temperature=temperature, max_tokens=max_tokens), **asked,
         )  # fmt: skip
         events = list(self.generate(request))
-        return Answer(
+        answer = Answer(
             text="".join(event.text for event in events if isinstance(event, TextDelta)),
             thinking="".join(event.text for event in events if isinstance(event, ThinkingDelta)),
             clips=tuple(self._finish(event, None) for event in events if isinstance(event, Clip)),
-            calls=tuple(event for event in events if isinstance(event, Call)),
+            calls=tuple(event for event in events if isinstance(event, ToolCall)),
+            malformed=tuple(event for event in events if isinstance(event, Malformed)),
         )
+        if answer.malformed:
+            raise AnswerError(_complaint(answer), answer)
+        return answer
 
     # -- what the model knows -----------------------------------------------------------------
 
@@ -234,6 +251,15 @@ class Sancai:
         if chosen == "known":
             return clip.with_colors(self.known_colors())
         return clip.with_colors(chosen) if isinstance(chosen, int) else clip
+
+
+def _complaint(answer: Answer) -> str:
+    """Return what to say about an answer with tool calls that cannot be read."""
+    told = [
+        (f"tool call {m.number}" + (f" ({m.name})" if m.name else "") + ": " if m.number else "") + m.problem
+        for m in answer.malformed
+    ]
+    return f"{'; '.join(told)}; what could be read, {len(answer.calls)} calls among it, is the error's `answer`"
 
 
 def _read_list(path: pathlib.Path) -> list[str]:

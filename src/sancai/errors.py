@@ -14,6 +14,8 @@
 A message says what is wrong, what was expected, what came instead and what to do.
 """
 
+from typing import Any
+
 OUT_OF_MEMORY = ("not enough memory", "cannot allocate memory", "os error 12", "out of memory")
 """Parts of the messages of torch's allocators, of the system, and of libraries written in Rust."""
 
@@ -60,7 +62,11 @@ class DeclinedError(RequestError):
 
 
 class AnswerError(SancaiError, ValueError):
-    """Tool calls that the model wrote and that cannot be read."""
+    """Tool calls that the model wrote and that cannot be read; `answer` holds all that could be."""
+
+    def __init__(self, message: str, answer: Any = None) -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 class MediaError(SancaiError):

@@ -41,10 +41,11 @@ HARMLESS = {
     "_name_or_path", "return_dict", "output_hidden_states", "output_attentions", "chunk_size_feed_forward", "id2label",
     "label2id", "problem_type", "torchscript", "num_labels", "max_length", "min_length", "temperature", "top_p",
     "top_k", "do_sample", "num_beams", "num_return_sequences", "repetition_penalty", "length_penalty",
-    "no_repeat_ngram_size", "early_stopping", "bad_words_ids", "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id",
-    "sep_token_id", "task_specific_params", "tokenizer_class", "prefix", "finetuning_task", "remove_invalid_values",
+    "no_repeat_ngram_size", "early_stopping", "bad_words_ids", "decoder_start_token_id", "forced_bos_token_id",
+    "forced_eos_token_id", "sep_token_id", "task_specific_params", "tokenizer_class", "prefix", "finetuning_task",
+    "remove_invalid_values",
 }  # fmt: skip
-"""Settings of programs that loaded and saved a model: labels, outputs, decoding.  They say nothing about the network."""
+"""Settings of programs that loaded and saved a model: labels, outputs, decoding.  They say nothing about it."""
 HARMLESS_PREFIXES = ("unsloth_",)
 YARN = {"factor": True, "original_max_position_embeddings": True, "beta_fast": False, "beta_slow": False}
 """Settings of YaRN, and whether they are needed."""

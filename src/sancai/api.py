@@ -181,6 +181,11 @@ class Sancai:
         Raises:
             AnswerError: a tool call cannot be read; the error says which, and its `answer` holds everything else.
         """
+        if not isinstance(prompt, str | Conversation):
+            raise RequestError(
+                f"the prompt is of type {type(prompt).__name__}; give a text or a conversation "
+                "(Conversation.from_openai reads messages in OpenAI's form)"
+            )
         asked = {"prompt": prompt} if isinstance(prompt, str) else {"conversation": prompt}
         request = Request(
             kind="chat", pictures=self._pictures(pictures, "pictures"), think=think, seed=seed, draws=draws,
@@ -255,11 +260,11 @@ class Sancai:
 
 def _complaint(answer: Answer) -> str:
     """Return what to say about an answer with tool calls that cannot be read."""
-    told = [
+    problems = [
         (f"tool call {m.number}" + (f" ({m.name})" if m.name else "") + ": " if m.number else "") + m.problem
         for m in answer.malformed
     ]
-    return f"{'; '.join(told)}; what could be read, {len(answer.calls)} calls among it, is the error's `answer`"
+    return f"{'; '.join(problems)}; what could be read, {len(answer.calls)} calls among it, is the error's `answer`"
 
 
 def _read_list(path: pathlib.Path) -> list[str]:

@@ -46,7 +46,7 @@ class AnswerParser:
         self.stage: Stage = "calls" if calling else "thinking" if thinking else "content"
         self._before_calls: Stage = "content" if calling else self.stage
         self._follows_calls, self._space = False, ""
-        self._stray, self._told = "", False
+        self._stray, self._is_reported = "", False
         if calling:
             self._calls.begin()
 
@@ -82,8 +82,8 @@ class AnswerParser:
                 self._calls.is_over = True
         elif self.stage != "done":
             deltas += self._shown(self.buffer.take_all())
-        if self._stray and not self._told:
-            self._told = True
+        if self._stray and not self._is_reported:
+            self._is_reported = True
             deltas.append(Malformed(self._wrapper_problem("it opens no tool calls"), shown(self._stray)))
         return _filled(deltas)
 
@@ -143,8 +143,8 @@ class AnswerParser:
         is_bare = tag == self._calls.call
         if is_bare:
             self.buffer.put_back(tag)
-            if not self._told:
-                self._told = True
+            if not self._is_reported:
+                self._is_reported = True
                 yield Malformed(self._wrapper_problem("tool calls stand outside of it"), shown(self._stray))
         self._before_calls, self.stage = self.stage, "calls"
         self._calls.begin(is_bare=is_bare)

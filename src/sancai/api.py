@@ -11,22 +11,23 @@ import numpy as np
 from sancai import media
 from sancai.character import Character, check_folder, make_clips, plan_character
 from sancai.checkpoint import SamplingConfig, load_generation, no_progress, open_model
-from sancai.device.platform import get_platform
+from sancai.device.platform import device_memory, get_platform
 from sancai.engine import (
-    Call,
     Clip,
     Engine,
     Event,
+    Malformed,
     Progress,
     Request,
     TextDelta,
     ThinkingDelta,
+    ToolCall,
     load_looks,
 )
-from sancai.errors import CheckpointError, DeclinedError, RequestError
+from sancai.errors import AnswerError, CheckpointError, DeclinedError, RequestError
 from sancai.files import is_lfs_pointer, lfs_message
 from sancai.media import PictureLike
-from sancai.tokenizer import Conversation, find_words
+from sancai.tokenizer import Conversation, Message, find_words
 
 __all__ = ["Answer", "Character", "Clip", "Palette", "Pictures", "Sancai", "load"]
 MODELS = pathlib.Path(__file__).parent / "models"
@@ -41,12 +42,21 @@ OnEvent = Callable[[Event], None]
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A text answer, its thinking, the clips that the model drew if it was let, and the tools it calls."""
+    """A text answer, its thinking, the clips that the model drew if it was let, and the tools it calls.
+
+    malformed: what is no readable tool call (only in the answer of an `AnswerError`).
+    """
 
     text: str
     thinking: str = ""
     clips: tuple[Clip, ...] = ()
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    malformed: tuple[Malformed, ...] = ()
+
+    @property
+    def message(self) -> Message:
+        """The answer as a message, to go on with."""
+        return Message(role="assistant", content=self.text, reasoning=self.thinking or None, calls=self.calls)
 
 
 class Sancai:
@@ -210,19 +220,31 @@ class Sancai:
             temperature: 0 always takes the likeliest token; None takes the model's own.
             max_tokens: longest answer; None takes the model's own.
             draws: whether to draw what the model announces in its answer; it comes in `Answer.clips`.
+
+        Raises:
+            AnswerError: a tool call cannot be read; the error says which, and its `answer` holds everything else.
         """
+        if not isinstance(prompt, str | Conversation):
+            raise RequestError(
+                f"the prompt is of type {type(prompt).__name__}; give a text or a conversation "
+                "(Conversation.from_openai reads messages in OpenAI's form)"
+            )
         asked = {"prompt": prompt} if isinstance(prompt, str) else {"conversation": prompt}
         request = Request(
             kind="chat", pictures=self._pictures(pictures, "pictures"), think=think, seed=seed, draws=draws,
             sampling=self._sampling(temperature=temperature, max_tokens=max_tokens), **asked,
         )  # fmt: skip
         events = list(self.generate(request))
-        return Answer(
+        answer = Answer(
             text="".join(event.text for event in events if isinstance(event, TextDelta)),
             thinking="".join(event.text for event in events if isinstance(event, ThinkingDelta)),
             clips=tuple(self._finish(event, None) for event in events if isinstance(event, Clip)),
-            calls=tuple(event for event in events if isinstance(event, Call)),
+            calls=tuple(event for event in events if isinstance(event, ToolCall)),
+            malformed=tuple(event for event in events if isinstance(event, Malformed)),
         )
+        if answer.malformed:
+            raise AnswerError(_complaint(answer), answer)
+        return answer
 
     # -- what the model knows -----------------------------------------------------------------
 
@@ -279,6 +301,15 @@ class Sancai:
         return clip.with_colors(chosen) if isinstance(chosen, int) else clip
 
 
+def _complaint(answer: Answer) -> str:
+    """Return what to say about an answer with tool calls that cannot be read."""
+    problems = [
+        (f"tool call {m.number}" + (f" ({m.name})" if m.name else "") + ": " if m.number else "") + m.problem
+        for m in answer.malformed
+    ]
+    return f"{'; '.join(problems)}; what could be read, {len(answer.calls)} calls among it, is the error's `answer`"
+
+
 def _read_list(path: pathlib.Path) -> list[str]:
     """Return the texts of a JSON list in a model folder."""
     if is_lfs_pointer(path):
@@ -303,7 +334,10 @@ def load(name: str | pathlib.Path = SHIPPED, *, device: str = "auto", on_load: O
     folder = MODELS / name if str(name) == SHIPPED else pathlib.Path(name)
     if not folder.is_dir():
         raise CheckpointError(f"no model {str(name)!r}; use {SHIPPED!r} or the path of a model folder")
+    platform = get_platform(device)
     generation, looks = load_generation(folder), load_looks(folder)
     total = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    model, tokenizer = open_model(folder, (lambda done: on_load(done, total)) if on_load else no_progress)
-    return Sancai(Engine(model, tokenizer, get_platform(device), generation, looks), folder)
+    room = device_memory(platform)
+    on_bytes = (lambda done: on_load(done, total)) if on_load else no_progress
+    model, tokenizer = open_model(folder, on_bytes, room[0] if room else None)
+    return Sancai(Engine(model, tokenizer, platform, generation, looks), folder)

@@ -4,7 +4,8 @@ import importlib
 import sys
 import traceback
 
-from sancai.errors import CapacityError, DeclinedError, SancaiError
+from sancai.commands.streams import check_arguments, flush_output, output_failure, prepare_streams
+from sancai.errors import CapacityError, DeclinedError, SancaiError, first_line, is_out_of_memory
 from sancai.files import is_disk_full
 
 COMMANDS = {
@@ -21,15 +22,37 @@ COMMANDS = {
 }
 BACKEND = "Failed to load the backend extension"
 """Torch's message when a backend package that it loads automatically fails."""
+MORE_MEMORY = "close other programs, or take a smaller model, a smaller batch or another --device"
 OK, FAILURE, USAGE, DECLINED, OUT_OF_CAPACITY, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code.
 
-    0 ok, 1 failure, 2 usage, 3 declined by the model, 4 out of memory or disk, 130 interrupted.
+    0 ok, 1 failure, 2 usage, 3 declined by the model, 4 out of memory or disk, 130 interrupted, 141 nobody reads the
+    output.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    prepare_streams()
+    try:
+        code = _main(list(sys.argv[1:] if arguments is None else arguments))
+    except OSError as error:  # of standard output: a command's own are caught below
+        return output_failure(error)
+    except SystemExit:
+        broken = flush_output()
+        if broken is not None:
+            return broken
+        raise
+    broken = flush_output()
+    return code if broken is None else broken
+
+
+def _main(arguments: list[str]) -> int:
+    """Run what the arguments say."""
+    try:
+        check_arguments(arguments)
+    except SancaiError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return USAGE
     debug = "--debug" in arguments
     if debug:
         import logging
@@ -73,23 +96,27 @@ def _run(name: str, arguments: list[str], debug: bool) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return INTERRUPTED
-    except DeclinedError as error:
-        sys.stderr.write(f"nothing was drawn; the model answers: {error}\n")
-        return DECLINED
-    except SancaiError as error:
-        if debug:
-            traceback.print_exc()
-        sys.stderr.write(f"error: {error}\n")
-        return OUT_OF_CAPACITY if isinstance(error, CapacityError) else FAILURE
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if debug:
             traceback.print_exc()
-        if is_disk_full(error):
-            sys.stderr.write(f"error: the disk is full ({error}); free some space and run the same command again\n")
-            return OUT_OF_CAPACITY
-        if BACKEND in str(error):
-            sys.stderr.write(f"error: {error}\na vendor's package keeps torch from loading: run `sancai doctor`\n")
-            return FAILURE
-        kind = type(error).__name__
-        sys.stderr.write(f"error: {kind}: {error}\nthis is a bug in sancai; run again with --debug and report it\n")
-        return FAILURE
+        message, code = _failure(error)
+        sys.stderr.write(message)
+        return code
+
+
+def _failure(error: Exception) -> tuple[str, int]:
+    """Return what to say about an error, and the exit code."""
+    if isinstance(error, DeclinedError):
+        return f"nothing was drawn; the model answers: {error}\n", DECLINED
+    if isinstance(error, SancaiError):
+        return f"error: {error}\n", OUT_OF_CAPACITY if isinstance(error, CapacityError) else FAILURE
+    if is_disk_full(error):
+        return f"error: the disk is full ({error}); free some space and run the same command again\n", OUT_OF_CAPACITY
+    if is_out_of_memory(error):
+        return f"error: out of memory ({first_line(error)}); {MORE_MEMORY}\n", OUT_OF_CAPACITY
+    if BACKEND in str(error):
+        return f"error: {error}\na vendor's package keeps torch from loading: run `sancai doctor`\n", FAILURE
+    kind = type(error).__name__
+    return f"error: {kind}: {error}\nthis is a bug in sancai; run again with --debug and report it\n", FAILURE

@@ -14,11 +14,27 @@
 A message says what is wrong, what was expected, what came instead and what to do.
 """
 
+from typing import Any
+
+OUT_OF_MEMORY = ("not enough memory", "cannot allocate memory", "os error 12", "out of memory")
+"""Parts of the messages of torch's allocators, of the system, and of libraries written in Rust."""
+
 
 def first_line(error: BaseException, otherwise: str = "no message") -> str:
     """Return the first line of an error's message, cut at 200 letters; `otherwise` where it has none."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else otherwise
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or one of its causes, says that memory of the host or a device is used up."""
+    while error is not None:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return True
+        if any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class SancaiError(Exception):
@@ -46,7 +62,11 @@ class DeclinedError(RequestError):
 
 
 class AnswerError(SancaiError, ValueError):
-    """Tool calls that the model wrote and that cannot be read."""
+    """Tool calls that the model wrote and that cannot be read; `answer` holds all that could be."""
+
+    def __init__(self, message: str, answer: Any = None) -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 class MediaError(SancaiError):

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sancai.errors import AnswerError
 from sancai.tokenizer import (
     V4,
     V41,
     AnswerParser,
-    Call,
+    CallDelta,
     Control,
     Conversation,
+    Delta,
     Dialect,
+    Malformed,
     Message,
     TextDelta,
     ThinkingDelta,
@@ -33,7 +34,7 @@ def read(parts: list[str], dialect: Dialect, thinking: bool) -> tuple[str, str, 
     return (
         "".join(p.text for p in pieces if isinstance(p, ThinkingDelta)),
         "".join(p.text for p in pieces if isinstance(p, TextDelta)),
-        [(p.name, json.loads(p.arguments)) for p in pieces if isinstance(p, Call)],
+        [(p.name, json.loads(p.arguments)) for p in pieces if isinstance(p, ToolCall)],
         parser.is_complete,
     )
 
@@ -95,29 +96,165 @@ def test_an_answer_cut_off_in_a_call_is_not_complete() -> None:
     assert read([text], V4, thinking=True) == ("so", "fine", [], False)
 
 
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [
-        (f'<{V4.invoke} name="f">oops</{V4.invoke}>', "expected parameters only"),
-        (f'<{V4.invoke} name="f"><{V4.parameter} name="a" string="false">nope</{V4.parameter}></{V4.invoke}>', "JSON"),
-        (f'<{V4.invoke} name="f">' + f'<{V4.parameter} name="a" string="true">x</{V4.parameter}>' * 2
-         + f"</{V4.invoke}>", "twice"),
-        ("words", "expected <"),
-        (f"</{V4.calls}>more", "expected nothing"),
-    ],
-)  # fmt: skip
-def test_calls_that_cannot_be_read_say_why(body: str, problem: str) -> None:
-    with pytest.raises(AnswerError, match=problem):
-        read([f"<{V4.calls}>\n{body}"], V4, thinking=False)
+# --- what is no readable call -----------------------------------------------------------------------------
+
+D = DSML
 
 
-def test_what_came_before_a_bad_call_is_not_lost() -> None:
-    good = f'<{V4.invoke} name="f">\n</{V4.invoke}>'
+def call(name: str, value: str = "x", is_text: str = "true") -> str:
+    argument = f'<{V4.parameter} name="a" string="{is_text}">{value}</{V4.parameter}>'
+    return f'<{V4.invoke} name="{name}">\n{argument}\n</{V4.invoke}>\n'
+
+
+def pieces_of(text: str, is_spelled: bool = True, size: int = 10**6, **options: Any) -> list[Delta]:
+    """Return the pieces of an answer that arrives in parts of `size`, with deltas of one kind joined."""
+    parser = AnswerParser(V4, is_spelled=is_spelled, **options)
+    parts = [text] if is_spelled else tokens(text)
+    fed = [p[i : i + size] if isinstance(p, str) else p for p in parts for i in range(0, _length(p), size)]
+    pieces = [piece for part in fed for piece in parser.feed(part)] + parser.finish()
+    joined: list[Delta] = []
+    for piece in pieces:
+        if joined and isinstance(piece, TextDelta | ThinkingDelta) and type(joined[-1]) is type(piece):
+            joined[-1] = type(piece)(joined[-1].text + piece.text)  # type: ignore[union-attr]
+        elif not isinstance(piece, CallDelta):
+            joined.append(piece)
+    return joined
+
+
+def _length(part: str | Control) -> int:
+    return len(part) if isinstance(part, str) else 1
+
+
+GOOD, OTHER = ToolCall(id="call_00001", name="f", arguments='{"a": "x"}'), '{"a": "x"}'
+BROKEN = [
+    (call("g", "nope", "false"), "'a' of the call of 'g' is 'nope'; expected JSON"),
+    (f'<{V4.invoke} name="g">oops</{V4.invoke}>', "the call of 'g' holds 'oops</｜DSML｜invoke>"),
+    (call("g").replace("\n</", f'<{V4.parameter} name="a" string="true">y</{V4.parameter}></', 1), "'a' twice"),
+    (call("g").replace(f"</{V4.parameter}>", ""), "'a' of the call of 'g' is not closed"),
+    (call("g").replace(' string="true"', ""), "a parameter of 'g' begins with 'a'"),
+    (f"<{V4.invoke} name=g>\n</{V4.invoke}>", "a block of tool calls holds '<｜DSML｜invoke name=g>"),
+    ("words ", "a block of tool calls holds 'words"),
+    (f'<{V4.invoke} name="{"g" * 300}">\n</{V4.invoke}>', "a tag of a tool call goes on with 'ggg"),
+]
+
+
+@pytest.mark.parametrize("size", [1, 10**6])
+@pytest.mark.parametrize("is_spelled", [True, False])
+@pytest.mark.parametrize(("broken", "problem"), BROKEN)
+def test_one_broken_call_loses_nothing_else(broken: str, problem: str, is_spelled: bool, size: int) -> None:
+    text = f"fine\n\n<{V4.calls}>\n{call('f')}{broken}{call('h')}</{V4.calls}>"
+    said, first, bad, last = pieces_of(text, is_spelled, size, thinking=False)
+    assert (said, first) == (TextDelta("fine"), GOOD)
+    assert isinstance(bad, Malformed) and problem in bad.problem and bad.number == 2 and bad.id == "call_00002"
+    assert bad.text.split() == broken.split()
+    assert last == ToolCall(id="call_00003", name="h", arguments=OTHER)
+
+
+@pytest.mark.parametrize("size", [1, 10**6])
+@pytest.mark.parametrize("is_spelled", [True, False])
+def test_calls_may_begin_while_thinking(is_spelled: bool, size: int) -> None:
+    text = f"I need both.\n\n<{V4.calls}>\n{call('f')}{call('h')}</{V4.calls}>"
+    calls = [GOOD, ToolCall(id="call_00002", name="h", arguments=OTHER)]
+    assert pieces_of(text, is_spelled, size) == [ThinkingDelta("I need both."), *calls]
+    later = pieces_of(f"{text} and so</think>", True, size)
+    assert later == [ThinkingDelta("I need both."), *calls, ThinkingDelta(" and so")]
+
+
+@pytest.mark.parametrize("size", [1, 10**6])
+def test_words_and_further_calls_after_a_block_are_read(size: int) -> None:
+    block = f"<{V4.calls}>\n{call('f')}</{V4.calls}>"
+    second = ToolCall(id="call_00002", name="f", arguments=OTHER)
+    assert pieces_of(f"a\n\n{block}\nDone.\n\n{block}\n ", True, size, thinking=False) == [
+        TextDelta("a"), GOOD, TextDelta("\nDone."), second,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 10**6])
+@pytest.mark.parametrize("tag", [f"<{D}toolcalls>\n", f"<{D}function_calls>", ""])
+def test_calls_with_a_misspelt_or_missing_wrapper_are_read_and_told(tag: str, size: int) -> None:
+    end = tag.replace("<", "</").strip()
+    pieces = pieces_of(f"fine{tag}{call('f')}{call('h')}{end}\nbye", False, size, thinking=False)
+    said, told, *calls, rest = pieces
+    assert said == TextDelta(f"fine{tag}") and rest == TextDelta("\nbye" if tag else "\n\nbye")
+    assert isinstance(told, Malformed) and told.problem.startswith(f"expected <{V4.calls}>") and told.number == 0
+    assert told.text == tag.strip() and [c.name for c in calls if isinstance(c, ToolCall)] == ["f", "h"]
+
+
+@pytest.mark.parametrize("size", [1, 10**6])
+def test_a_tag_that_opens_nothing_is_told(size: int) -> None:
+    said, told = pieces_of(f"see <{D}toolcall> there", False, size, thinking=False)
+    assert said == TextDelta(f"see <{D}toolcall> there")
+    assert isinstance(told, Malformed) and told.text == f"<{D}toolcall>"
+    assert pieces_of(f"see <{D}toolcall>", True, size, thinking=False) == [TextDelta(f"see <{D}toolcall>")]
+
+
+@pytest.mark.parametrize("size", [1, 10**6])
+def test_every_cut_of_an_answer_keeps_what_was_read(size: int) -> None:
+    text = f"fine\n\n<{V4.calls}>\n{call('f')}{call('h')}</{V4.calls}>"
+    for place in range(text.index("<") + len(V4.calls) + 2, len(text)):
+        said, *rest = pieces_of(text[:place], True, size, thinking=False)
+        assert said == TextDelta("fine")
+        assert (GOOD in rest) == (place >= text.index(call("h")) - 1) and isinstance(rest[-1], Malformed), place
+    assert "raise max_tokens" in pieces_of(text[:-60], True, size, thinking=False)[-1].problem  # type: ignore[union-attr]
+
+
+# --- deltas and the work that they take -------------------------------------------------------------------
+
+
+@settings(max_examples=300, deadline=None)
+@given(values=st.lists(VALUE, max_size=4), data=st.data())
+def test_deltas_of_arguments_join_to_the_calls(values: list[Any], data: st.DataObject) -> None:
+    arguments = {f"k{n}": v for n, v in enumerate(values)}
+    message = Message(role="assistant", calls=[ToolCall(id="1", name="f", arguments=json.dumps(arguments))])
+    if not tagless(message, V4):
+        return
+    talk = Conversation(messages=[Message(role="user"), message], thinking=False, tools=[Tool(name="f")], goes_on=False)
+    text = render(talk).rpartition("</think>")[2]
     parser = AnswerParser(V4, thinking=False)
-    pieces = parser.feed(f'fine\n\n<{V4.calls}>\n{good}\n<{V4.invoke} name="g">oops</{V4.invoke}>')
-    assert pieces == [TextDelta("fine"), Call("f", "{}")]
-    with pytest.raises(AnswerError, match="oops"):
-        parser.finish()
+    pieces = [piece for part in cut(text, data) for piece in parser.feed(part)]
+    deltas = [p for p in pieces if isinstance(p, CallDelta)]
+    (made,) = (p for p in pieces if isinstance(p, ToolCall))
+    assert deltas[0] == CallDelta(made.id, "f") and {d.id for d in deltas} == {made.id}
+    assert "".join(d.arguments for d in deltas) == made.arguments and json.loads(made.arguments) == arguments
+
+
+def test_a_long_argument_is_streamed() -> None:
+    parser = AnswerParser(V4, thinking=False)
+    parser.feed(f'<{V4.calls}>\n<{V4.invoke} name="f">\n<{V4.parameter} name="a" string="true">')
+    assert parser.feed('say "hi"') == [CallDelta("call_00001", "f", 'say \\"hi\\"')]
+
+
+def scanned(parts: list[str]) -> int:
+    parser = AnswerParser(V4)
+    for part in parts:
+        parser.feed(part)
+    parser.finish()
+    return parser.buffer.scanned
+
+
+@pytest.mark.parametrize("in_pieces", [True, False])
+@pytest.mark.parametrize(
+    ("head", "unit"),
+    [
+        ("", "word < "),
+        ("</think>", "word\n\n< "),
+        (f'</think><{V4.calls}><{V4.invoke} name="f"><{V4.parameter} name="a" string="true">', "word </ "),
+        (f'</think><{V4.calls}><{V4.invoke} name="f"><{V4.parameter} name="a" string="false">', "word </ "),
+        (f"</think><{V4.calls}>", call("f")),
+        (f"</think><{V4.calls}>", call("f", "nope", "false")),
+        (f"</think><{V4.calls}>", "\n      "),
+        (f"</think><{V4.calls}>{call('f')}</{V4.calls}>", "\n      "),
+        (f"</think>{call('f')}", "\n      "),
+        ("</think>", f"<{D}toolcalls>"),
+        (f"</think><{V4.calls}>oops ", "word </ "),
+    ],
+)
+def test_the_work_grows_as_the_answer_does(head: str, unit: str, in_pieces: bool) -> None:
+    work = []
+    for count in (500, 1000, 2000):
+        text = head + unit * count
+        work.append(scanned([text[i : i + 4] for i in range(0, len(text), 4)] if in_pieces else [text]))
+    assert work[2] - work[1] <= 2.05 * (work[1] - work[0]) and work[2] <= 40 * len(head + unit * 2000)
 
 
 def test_an_answer_may_end_while_thinking() -> None:
@@ -179,7 +316,8 @@ def test_arguments_from_ids_may_spell_every_tag(name: str, value: str, dialect: 
     parts = ["so", Control(END_THINK), value, *head, name, middle, *value, *tail, Control(EOS)]
     pieces = [delta for part in parts for delta in parser.feed(part)]
     assert "".join(p.text for p in pieces if isinstance(p, TextDelta)) == value and parser.is_complete
-    assert pieces[-1] == Call("f", json.dumps({name: value}, ensure_ascii=False))
+    arguments = json.dumps({name: value}, ensure_ascii=False)
+    assert pieces[-1] == ToolCall(id="call_00001", name="f", arguments=arguments)
 
 
 def test_a_call_cut_off_by_the_end_is_not_complete() -> None:
@@ -194,9 +332,9 @@ def test_a_tag_from_ids_in_the_wrong_place_is_shown_written_out() -> None:
     assert [d for part in ("a", Control(DSML), "b") for d in parser.feed(part)] == [
         TextDelta("a"), TextDelta("｜DSML｜"), TextDelta("b"),
     ]  # fmt: skip
-    with pytest.raises(AnswerError, match="holds '｜DSML｜'; expected <｜DSML｜invoke"):
-        for part in (*tokens(f"<{V4.calls}>"), Control(DSML)):
-            parser.feed(part)
+    for part in (*tokens(f"<{V4.calls}>"), Control(DSML), *tokens(f"</{V4.calls}>")):
+        told = parser.feed(part)
+    assert isinstance(told[0], Malformed) and "holds '｜DSML｜" in told[0].problem
 
 
 def test_an_end_of_thinking_in_the_answer_says_nothing() -> None:

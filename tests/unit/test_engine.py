@@ -1,24 +1,29 @@
 """Requests are asked as they are encoded, and answers are read by their tokens."""
 
+import pathlib
+import random
 from typing import Any
 
 import pytest
 
 from builders import random_model, small_config
 from conversations import full_tokenizer
+from sancai.api import Sancai
 from sancai.device.platform import get_platform
 from sancai.engine import (
-    Call,
     Engine,
     Event,
     GenerationConfig,
+    Malformed,
     Request,
     SamplingConfig,
     TextDelta,
     ThinkingDelta,
+    ToolCall,
     Usage,
 )
 from sancai.engine import engine as engine_module
+from sancai.engine.token_sampler import TextAssembler
 from sancai.errors import AnswerError, RequestError
 from sancai.tokenizer import V4, Conversation, Message, Tool
 from sancai.tokenizer.control import DSML
@@ -96,11 +101,11 @@ def test_a_tool_is_called_if_it_was_offered(engine: Engine, monkeypatch: pytest.
     tok = engine.tokenizer
     said = f'hm\n\n<{V4.calls}>\n<{V4.invoke} name="f">\n</{V4.invoke}>\n</{V4.calls}>'
     tokens = [i for part in said.split(DSML) for i in (*tok.encode(part), tok.id_of(DSML))][:-1]
-    for tools, wanted in (([Tool(name="f")], [Call("f", "{}")]), ([], [])):
+    for tools, wanted in (([Tool(name="f")], [ToolCall(id="call_00001", name="f", arguments="{}")]), ([], [])):
         script(monkeypatch, [*tokens, tok.eos])
         talk = Conversation(messages=[user("?")], thinking=False, effort="low", tools=tools)
         events = answer(engine, conversation=talk)
-        assert [e for e in events if isinstance(e, Call)] == wanted
+        assert [e for e in events if isinstance(e, ToolCall)] == wanted
         text = "".join(e.text for e in events if isinstance(e, TextDelta))
         assert text == ("hm" if tools else said)
 
@@ -110,8 +115,46 @@ def test_a_call_that_is_cut_off_is_not_passed_over(engine: Engine, monkeypatch: 
     tokens = [*tok.encode("hm\n\n<"), tok.id_of(DSML), *tok.encode("tool_calls>\n")]
     script(monkeypatch, tokens)
     talk = Conversation(messages=[user("?")], thinking=False, effort="low", tools=[Tool(name="f")])
-    with pytest.raises(AnswerError, match="middle of a tool call"):
-        answer(engine, conversation=talk, max_tokens=len(tokens))
+    events = answer(engine, conversation=talk, max_tokens=len(tokens))
+    assert next(e for e in events if isinstance(e, Malformed)).problem.startswith(
+        "the block of tool calls ends without"
+    )
+    script(monkeypatch, tokens)
+    model = Sancai(engine, pathlib.Path("x"))
+    with pytest.raises(AnswerError, match="the block of tool calls ends without") as caught:
+        model.chat(talk, max_tokens=len(tokens))
+    assert caught.value.answer.text == "hm"
+
+
+def test_an_error_about_a_call_carries_all_that_was_read(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    tok = engine.tokenizer
+    good = f'<{V4.invoke} name="f">\n</{V4.invoke}>\n'
+    said = f"hm\n\n<{V4.calls}>\n{good}{good.replace('>', '>oops', 1)}{good}</{V4.calls}>"
+    tokens = [i for part in said.split(DSML) for i in (*tok.encode(part), tok.id_of(DSML))][:-1]
+    script(monkeypatch, [*tok.encode("so"), tok.end_think, *tokens, tok.eos])
+    talk = Conversation(messages=[user("?")], effort="low", tools=[Tool(name="f")])
+    with pytest.raises(AnswerError, match=r"tool call 2 \(f\): the call of 'f' holds 'oops") as caught:
+        Sancai(engine, pathlib.Path("x")).chat(talk, max_tokens=500)
+    got = caught.value.answer
+    assert (got.text, got.thinking, [c.id for c in got.calls]) == ("hm", "so", ["call_00001", "call_00003"])
+    assert [m.number for m in got.malformed] == [2]
+
+
+def test_half_a_character_at_the_end_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    tok = engine.tokenizer
+    script(monkeypatch, [*tok.encode("a 🚀")[:-1], tok.eos])
+    events = answer(engine, prompt="?", think=False)
+    assert "".join(e.text for e in events if isinstance(e, TextDelta)) == "a \ufffd"
+
+
+def test_every_token_is_decoded_once_and_to_what_decoding_all_gives(engine: Engine) -> None:
+    tok, rng = engine.tokenizer, random.Random(0)
+    text = "温度 🚀 a\ufffdb é ｜DSML｜ <｜User｜> ضحك\n"
+    ids = [*tok.encode(text), tok.eos, tok.id_of(DSML), *rng.choices(range(tok.vocab_size), k=3000)]
+    asked: list[int] = []
+    assembler = TextAssembler(lambda token: asked.append(token) or tok.token_bytes(token))
+    assert "".join(map(assembler.add, ids)) + assembler.finish() == tok.decode(ids)
+    assert asked == ids
 
 
 TALK = Conversation(messages=[user("hi")])

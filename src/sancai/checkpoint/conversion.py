@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Literal
@@ -90,6 +91,7 @@ def convert(
         specs = (*_weight_specs(kept, weight_format), *(_visual_specs(kept, wanted) if include_visual else ()))
         plan = plan_shards((_entry(spec, weight_format, weights.fetch) for spec in specs), shard_bytes)
         companions, output = find_companions(source, target), Target(target)
+        _check_disk(target, sum(entry.num_bytes for group in plan.values() for entry in group))
         output.begin([CONFIG, *companions, *plan])
         origin = f"{shards.fingerprint} {weight_format}{' whole' if include_visual else ''}"
         index = write_shards(target, plan, origin, on_progress)
@@ -139,6 +141,18 @@ def _writing(folder: pathlib.Path) -> Iterator[None]:
             f"cannot write into {folder} ({error.strerror or error}); is the disk full or the folder read-only? "
             "Without an index the folder does not count as a model"
         ) from error
+
+
+def _check_disk(folder: pathlib.Path, needed: int) -> None:
+    """Refuse a conversion for which the disk has no room, counting what an interrupted one has written already."""
+    place = next(p for p in (folder, *folder.absolute().parents) if p.is_dir())
+    done = sum(path.stat().st_size for path in folder.glob("model-*.safetensors"))
+    free = shutil.disk_usage(place).free
+    if needed > free + done:
+        raise CapacityError(
+            f"{folder} would take {needed / 2**30:,.2f} GiB, its disk has {free / 2**30:,.2f} GiB free; "
+            "free some space, or name a folder on another disk"
+        )
 
 
 def _weight_specs(config: ModelConfig, weight_format: WeightFormat) -> Iterator[TensorSpec]:

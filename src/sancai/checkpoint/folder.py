@@ -16,7 +16,7 @@ from sancai.checkpoint.layout import fp32_names
 from sancai.checkpoint.names import from_official, scale_name, to_official
 from sancai.checkpoint.official import CONFIG, mismatch_error, read_config
 from sancai.checkpoint.shards import refuse_pointer
-from sancai.errors import CheckpointError
+from sancai.errors import CapacityError, CheckpointError, first_line, is_out_of_memory
 from sancai.files import atomic_write
 from sancai.model import ModelConfig, Transformer
 from sancai.ops.quantisation import unpack
@@ -83,7 +83,9 @@ def read_weights(path: pathlib.Path) -> dict[str, Tensor]:
     refuse_pointer(path)
     try:
         return from_official(load_file(path))
-    except (SafetensorError, OSError, RuntimeError) as error:
+    except (SafetensorError, OSError, RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise CapacityError(f"not enough memory to read {path} ({first_line(error)})") from error
         raise CheckpointError(f"{path} is not a readable safetensors file ({error}); fetch it again") from error
 
 
@@ -103,4 +105,6 @@ def load_weights(model: Transformer, weights: Mapping[str, Tensor], source: obje
             problems.append(f"{name} holds numbers that are not finite")
     if problems:
         raise mismatch_error(source, problems)
-    model.load_state_dict({n: t.to(own[n].dtype) for n, t in weights.items()})
+    with torch.no_grad():
+        for name, tensor in weights.items():
+            own[name].copy_(tensor)

@@ -7,12 +7,14 @@ import pathlib
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from sancai.checkpoint.capacity import check_memory, file_bytes, wide_bytes
 from sancai.checkpoint.folder import load_model, load_tokenizer
 from sancai.checkpoint.names import scale_name
 from sancai.checkpoint.official import OfficialWeights, keeps_stored_dtype, read_config
@@ -54,14 +56,17 @@ def load_official(
     *,
     dequantize: bool = False,
     on_progress: ProgressCallback = no_progress,
+    device_free: int | None = None,
 ) -> Transformer:
     """Load a DeepSeek-V4 folder: quantised matrices as they are stored, others in `dtype`, small tensors in fp32.
 
     dequantize: dequantise fp8 and fp4 on loading instead of at every use: faster, with up to four times the memory.
     on_progress: called with the bytes read so far, by one thread at a time.
+    device_free: bytes of memory that are free on the device where the model will go; None for the host itself.
 
     Raises:
         CheckpointError: another architecture, or tensors that do not fit; all of them are listed.
+        CapacityError: it does not fit into memory, by the sizes of its tensors.
     """
     config = read_config(folder)
     with torch.device("meta"):
@@ -69,6 +74,10 @@ def load_official(
     with Shards(folder) as shards:
         weights = OfficialWeights(shards, model.state_dict())
         matrices, views = _matrices(model), list[TensorView]()
+        needed = loaded_bytes(weights, matrices, dtype, dequantize=dequantize)
+        check_memory(folder, needed)
+        if device_free is not None:
+            check_memory(folder, needed, device_free, "the device")
         for name in weights.parts:
             keeps_format = name in matrices and name != EMBEDDING and not dequantize
             target = packed_destination(weights, name) if keeps_format else None
@@ -82,12 +91,42 @@ def load_official(
     return model.eval()
 
 
-def open_model(folder: pathlib.Path, on_progress: ProgressCallback = no_progress) -> tuple[Transformer, Tokenizer]:
-    """Load any model folder and its tokenizer: single-file Sancai folders in fp32, others in bf16 or as quantised."""
+def open_model(
+    folder: pathlib.Path, on_progress: ProgressCallback = no_progress, device_free: int | None = None
+) -> tuple[Transformer, Tokenizer]:
+    """Load any model folder and its tokenizer: single-file Sancai folders in fp32, others in bf16 or as quantised.
+
+    The arguments and what is raised are those of `load_official`.
+    """
     if keeps_stored_dtype(folder):
         tokenizer = load_tokenizer(folder, read_config(folder))
-        return load_official(folder, on_progress=on_progress), tokenizer
+        return load_official(folder, on_progress=on_progress, device_free=device_free), tokenizer
+    needed = wide_bytes(folder)
+    check_memory(folder, needed + file_bytes(folder))
+    if device_free is not None:
+        check_memory(folder, needed, device_free, "the device")
     return load_model(folder)
+
+
+def loaded_bytes(
+    weights: OfficialWeights, matrices: AbstractSet[str], dtype: torch.dtype, *, dequantize: bool = False
+) -> int:
+    """Return the memory that `load_official` fills, by the headers of the files.
+
+    matrices: names of the parameters that take `dtype`, or stay quantised where they are stored so.
+    """
+    return sum(
+        _part_bytes(weights, part, meta, dtype if name in matrices else meta.dtype, dequantize or name == EMBEDDING)
+        for name, parts in weights.parts.items()
+        for part, meta in parts
+    )
+
+
+def _part_bytes(
+    weights: OfficialWeights, part: str, meta: Tensor, dtype: torch.dtype, dequantize: bool
+) -> int:  # fmt: skip
+    is_packed = weights.format_of(part) != "plain" and not dequantize
+    return weights.stored_bytes(part) if is_packed else meta.numel() * dtype.itemsize
 
 
 def packed_destination(weights: OfficialWeights, name: str) -> Destination | None:

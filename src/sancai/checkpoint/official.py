@@ -5,7 +5,9 @@ The element type of `X.weight` says whether it is quantised; if so, `X.scale` ho
 
 import json
 import pathlib
+import warnings
 from collections.abc import Mapping, Sequence
+from math import prod
 
 import torch
 from torch import Tensor
@@ -20,7 +22,10 @@ from sancai.ops.quantisation import BLOCK, GROUP, scale_values
 CONFIG = "config.json"
 PACKED = {"F8_E4M3": "fp8", "I8": "fp4", "U8": "fp4"}
 FLOATS, INTEGERS = ("BF16", "F16", "F32"), ("I64", "I32")
-SCALES = ("F8_E8M0", "U8", "F32", "BF16")
+SCALES = {"F8_E8M0": 1, "U8": 1, "F32": 4, "BF16": 2}
+"""Element types of scales, and their bytes."""
+RECOMPUTED = "inv_freq"
+"""How tensors end that other programs store, and that every program computes from the config."""
 STACKED_EXPERTS, HASH_ROUTING = ".experts.w", ".tid2eid"
 MAX_SHOWN = 20
 FP8_NAN = 127
@@ -46,6 +51,11 @@ class OfficialWeights:
     def format_of(self, name: str) -> str:
         """Return the stored format of an official tensor: `fp8`, `fp4` or `plain`."""
         return self._formats[name]
+
+    def stored_bytes(self, name: str) -> int:
+        """Return the bytes of a quantised tensor and its scales, from their headers."""
+        scale = scale_name(name)
+        return prod(self.shards.shape(name)) + prod(self.shards.shape(scale)) * SCALES[self.shards.element(scale)]
 
     def fetch(self, name: str) -> tuple[Tensor, Tensor | None]:
         """Read an official tensor as it is stored, and its scales if it is quantised.
@@ -98,7 +108,11 @@ class OfficialWeights:
             self._formats[name] = stored
             used |= {scale_name(name)} if stored != "plain" else set()
             problems += self._mismatches(name, tensor, stored)
-        problems += [f"unexpected {name}" for name in sorted(there - used)]
+        unused = {name for name in there - used if name.endswith(RECOMPUTED)}
+        if unused:
+            shown = f"{min(unused)}{f' and {len(unused) - 1} more' if len(unused) > 1 else ''}"
+            warnings.warn(f"{self.shards.folder}: {shown} is computed, not read; ignored", UserWarning, stacklevel=3)
+        problems += [f"unexpected {name}" for name in sorted(there - used - unused)]
         if problems:
             raise mismatch_error(self.shards.folder, problems)
 

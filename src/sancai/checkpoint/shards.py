@@ -6,6 +6,7 @@ import json
 import pathlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sancai.checkpoint.names import official_name
-from sancai.errors import CapacityError, CheckpointError
+from sancai.errors import CapacityError, CheckpointError, first_line, is_out_of_memory
 from sancai.files import atomic_write, is_lfs_pointer, lfs_message
 
 INDEX = "model.safetensors.index.json"
@@ -39,6 +40,7 @@ class Shards:
             twice = sorted(n for n in stored if self.stored_names[official_name(n)] != n)
             raise CheckpointError(f"{folder} holds {', '.join(twice[:5])} under two names; keep one of each")
         self.files = {name: stored[old] for name, old in self.stored_names.items()}
+        self._headers: dict[str, dict[str, Any]] = {}
         self._open = ""
         self._handle: Any = None
         self._stack = contextlib.ExitStack()
@@ -51,8 +53,8 @@ class Shards:
         self._stack.close()
 
     @property
-    def names(self) -> set[str]:
-        return set(self.files)
+    def names(self) -> AbstractSet[str]:
+        return self.files.keys()
 
     @property
     def fingerprint(self) -> str:
@@ -63,18 +65,24 @@ class Shards:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return a tensor's shape without reading it."""
-        with self._lock, self._reading(name):
-            return tuple(self._file(name).get_slice(self.stored_names[name]).get_shape())
+        return tuple(self._fact(name, "shape"))
 
     def element(self, name: str) -> str:
         """Return a tensor's element type without reading it: `BF16`, `F8_E4M3`, …"""
-        with self._lock, self._reading(name):
-            return str(self._file(name).get_slice(self.stored_names[name]).get_dtype())
+        return str(self._fact(name, "dtype"))
 
     def read(self, name: str) -> Tensor:
         """Return a tensor, memory-mapped: its values are read at first use.  Thread-safe."""
         with self._lock, self._reading(name):
             return self._file(name).get_tensor(self.stored_names[name])
+
+    def _fact(self, name: str, key: str) -> Any:
+        """Return what the header of a tensor's file says about it; every header is read once."""
+        file = self.files[name]
+        with self._lock, self._reading(name):
+            if file not in self._headers:
+                self._headers[file] = read_header(self.folder / file)
+            return self._headers[file][self.stored_names[name]][key]
 
     def _file(self, name: str) -> Any:
         """Return the open file of a tensor; only one file is open at a time, because its pages count as memory."""
@@ -92,9 +100,32 @@ class Shards:
         """Turn the errors of a damaged file into one that names it."""
         try:
             yield
-        except (SafetensorError, OSError, RuntimeError) as error:
+        except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError) as error:
             path = self.folder / self.files[name]
+            if is_out_of_memory(error):
+                raise CapacityError(f"not enough memory to read {name} from {path} ({first_line(error)})") from error
             raise CheckpointError(f"cannot read {name} from {path} ({error}); fetch that file again") from error
+
+
+def read_header(path: pathlib.Path) -> dict[str, Any]:
+    """Return the header of a safetensors file: {tensor: {"dtype": …, "shape": …, "data_offsets": …}}.
+
+    Raises:
+        ValueError: it is none, or the file is shorter than it says.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 0 < length <= size - 8:
+            raise ValueError(f"a header of {length} bytes does not fit into a file of {size}")
+        values = json.loads(file.read(length))
+    if not isinstance(values, dict):
+        raise ValueError(f"the header is a {type(values).__name__}, not an object")
+    tensors = {name: value for name, value in values.items() if name != "__metadata__"}
+    wanted = 8 + length + max((value["data_offsets"][1] for value in tensors.values()), default=0)
+    if size < wanted:
+        raise ValueError(f"the file has {size} bytes, its header names {wanted}")
+    return tensors
 
 
 def refuse_pointer(path: pathlib.Path) -> None:
@@ -132,6 +163,8 @@ def _files(folder: pathlib.Path) -> dict[str, str]:
         with safe_open(folder / SINGLE, framework="pt", device="cpu") as handle:
             return dict.fromkeys(handle.keys(), SINGLE)
     except (SafetensorError, OSError) as error:
+        if is_out_of_memory(error):
+            raise CapacityError(f"not enough memory to read {folder / SINGLE} ({first_line(error)})") from error
         raise CheckpointError(
             f"{folder / SINGLE} is not a readable safetensors file ({error}); fetch it again"
         ) from error

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from sancai.commands.streams import file_name, utf8_text
 from sancai.errors import MediaError, RequestError
 
 MOST_NAMED = 12
@@ -110,15 +111,25 @@ def read_prompt(options: Any) -> Any:
         RequestError: there is neither.
     """
     if options.prompt != "-":
-        return options
+        return dataclasses.replace(options, prompt=utf8_text(options.prompt, "the prompt"))
     if getattr(options, "look", None) is not None:
         return dataclasses.replace(options, prompt="")
-    if sys.stdin.isatty():
-        log("reading the prompt from the terminal; end it with Ctrl-D")
-    prompt = sys.stdin.read().strip()
+    prompt = _standard_input().strip()
     if not prompt:
         raise RequestError("the prompt is empty; write it after the command or pipe it in")
     return dataclasses.replace(options, prompt=prompt)
+
+
+def _standard_input() -> str:
+    """Return all of standard input; nothing where it is closed."""
+    if sys.stdin is None:
+        return ""
+    if sys.stdin.isatty():
+        log("reading the prompt from the terminal; end it with Ctrl-D")
+    try:
+        return utf8_text(sys.stdin.read(), "standard input")
+    except UnicodeDecodeError as error:
+        raise RequestError(f"standard input is not {error.encoding} ({error.reason}); pipe text in") from error
 
 
 def read_look(value: str | None) -> str | None:
@@ -131,13 +142,13 @@ def read_look(value: str | None) -> str | None:
         return None
     try:
         path = pathlib.Path(value)
-        return path.read_text(encoding="utf-8") if path.is_file() else value
+        return path.read_text(encoding="utf-8") if path.is_file() else utf8_text(value, "--look")
     except UnicodeDecodeError as error:
         raise RequestError(
             f"--look {value} is not a text file; give a look such as `elf woman; green tunic`"
         ) from error
     except OSError:  # longer than a file name can be
-        return value
+        return utf8_text(value, "--look")
 
 
 def check_output(options: DrawOptions) -> str | int | None:
@@ -182,6 +193,7 @@ def save_clip(clip: Any, path: pathlib.Path, *, replace: bool, **settings: float
 
 def unused_path(stem: str, suffix: str, count: int = 1) -> pathlib.Path:
     """Return a file name here that is not taken, nor are the `numbered` names of so many files."""
+    stem = file_name(stem)
     path, number = pathlib.Path(stem + suffix), 1
     while any(p.exists() for p in numbered(path, count)):
         number += 1

@@ -91,7 +91,8 @@ def collectives(platform: Platform) -> Iterator[Finding]:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
                 [*command, "-m", "sancai.doctor.ranks", platform.chip.key, folder],
-                capture_output=True, text=True, timeout=RANK_SECONDS, env=os.environ | {"OMP_NUM_THREADS": "1"},
+                capture_output=True, encoding="utf-8", errors="replace", timeout=RANK_SECONDS,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
             )  # fmt: skip
     except subprocess.TimeoutExpired:
         yield Finding(

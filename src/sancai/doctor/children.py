@@ -66,7 +66,8 @@ def _run(
     progress = _Progress()
     with subprocess.Popen(
         [sys.executable, "-m", PROGRAM, device, *checks],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | extra,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
+        env=os.environ | extra,
     ) as child:  # fmt: skip
         clock = threading.Timer(seconds, child.kill)
         clock.start()

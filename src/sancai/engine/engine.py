@@ -24,7 +24,7 @@ from sancai.engine.planner import Continuation, Plan, Planner, TokenCounts
 from sancai.engine.request import Announcement, Event, Progress, Request, Usage
 from sancai.engine.runner import ModelRunner, text_tokens
 from sancai.engine.token_sampler import TextAssembler, sample_token
-from sancai.errors import AnswerError, ConfigError, RequestError
+from sancai.errors import ConfigError, RequestError
 from sancai.model import Cache, Transformer
 from sancai.ops.selection import select_backends
 from sancai.sequence import Document, Text
@@ -225,22 +225,20 @@ class Engine:
         text, parser = self._question(request, counts)
         cache, logits = text.cache, text.logits
         generator = torch.Generator().manual_seed(request.seed)
-        assembler, thought = TextAssembler(tok.decode), list[str]()
+        assembler, thought = TextAssembler(tok.token_bytes), list[str]()
         for _ in range(sampling.max_tokens):
             token = sample_token(logits[0], sampling.temperature, generator)
             counts.text += 1
             if token in (tok.eos, tok.visual):
                 break
             control = tok.control_of(token)
-            if control is not None:
-                assembler = TextAssembler(tok.decode)
-            for delta in parser.feed(assembler.add(token) if control is None else control):
+            said = parser.feed(assembler.add(token) if control is None else assembler.finish())
+            for delta in [*said, *(parser.feed(control) if control is not None else [])]:
                 thought += [delta.text] if isinstance(delta, ThinkingDelta) else []
                 yield delta
             cache, logits = self.runner.decode(cache, [token])
+        yield from parser.feed(assembler.finish())
         yield from parser.finish()
-        if parser.stage == "calls":
-            raise AnswerError("the answer ends in the middle of a tool call; raise max_tokens or ask again")
         if token == tok.visual:
             yield from self._announced(cache, request, "".join(thought), counts)
 

@@ -10,7 +10,7 @@ import numpy as np
 from sancai.checkpoint import SamplingConfig
 from sancai.engine.clip import Clip
 from sancai.errors import RequestError
-from sancai.tokenizer import Call, Conversation, TextDelta, ThinkingDelta
+from sancai.tokenizer import CallDelta, Conversation, Malformed, TextDelta, ThinkingDelta, ToolCall
 
 Kind = Literal["chat", "image", "video"]
 MAX_SEED = 2**63 - 1
@@ -108,4 +108,4 @@ class Usage:
     seconds: float
 
 
-Event = TextDelta | ThinkingDelta | Call | Progress | Announcement | Clip | Usage
+Event = TextDelta | ThinkingDelta | CallDelta | ToolCall | Malformed | Progress | Announcement | Clip | Usage

@@ -1,5 +1,6 @@
 """Choosing the next token, and putting tokens together to text."""
 
+import codecs
 from collections.abc import Callable, Collection
 
 import torch
@@ -29,18 +30,24 @@ def sample_token(
 
 
 class TextAssembler:
-    """Turns ids into text pieces, holding back bytes that do not yet make a character."""
+    """Turns ids into text pieces, holding back bytes that do not yet make a character.
 
-    def __init__(self, decode: Callable[[list[int]], str]) -> None:
-        self._decode = decode
-        self._ids: list[int] = []
-        self._sent = ""
+    Each id is decoded once, so the work is linear in the number of ids.
+
+    Args:
+        token_bytes: what an id stands for.
+    """
+
+    def __init__(self, token_bytes: Callable[[int], bytes]) -> None:
+        self._token_bytes = token_bytes
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def add(self, token: int) -> str:
         """Return the new text that `token` completes, possibly empty."""
-        self._ids.append(token)
-        text = self._decode(self._ids)
-        if text.endswith("\ufffd"):
-            return ""
-        new, self._sent = text[len(self._sent) :], text
-        return new
+        return self._decoder.decode(self._token_bytes(token))
+
+    def finish(self) -> str:
+        """Return what stands for a character that was begun and not completed; begin anew."""
+        rest = self._decoder.decode(b"", final=True)
+        self._decoder.reset()
+        return rest

@@ -79,7 +79,8 @@ class ModelConfig:
     num_nextn_predict_layers: int = 1
     rope_theta: float = 10000.0
     compress_rope_theta: float = 160000.0
-    rope_scaling: YarnScaling = field(default_factory=YarnScaling)
+    rope_scaling: YarnScaling | None = field(default_factory=YarnScaling)
+    """Of layers that compress; None leaves their frequencies alone."""
     max_position_embeddings: int = 1048576
     initializer_range: float = 0.02
     visual: VisualConfig | None = None

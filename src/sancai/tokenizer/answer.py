@@ -1,229 +1,175 @@
-"""Streaming parser of the model's output: thinking, answer and tool calls.
+"""What the model writes → thinking, answer and tool calls, piece by piece while it arrives.
 
-The result does not depend on how the text is split into parts: whatever could still become a tag is buffered until it
-is decided.
+The pieces, joined by kind, are the same however the text is cut into parts: whatever could still become
+a tag is held back until it is clear.  Nothing is lost: what is no readable call is told as `Malformed`, and
+reading goes on after it.  The work is linear in the length of the answer.
 """
 
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
-from sancai.errors import AnswerError
-from sancai.tokenizer import json_text
+from sancai.tokenizer.buffer import Buffer, any_of
+from sancai.tokenizer.calls import HALF, CallReader, shown
 from sancai.tokenizer.control import DSML, END_THINK, EOS, THINK, Control
 from sancai.tokenizer.conversation import Conversation
+from sancai.tokenizer.delta import Delta, Malformed, TextDelta, ThinkingDelta
 from sancai.tokenizer.dialect import V4, Dialect
 from sancai.tokenizer.encoding import render_pieces
 
-HALF = "\ud800"
-"""Placeholder for `｜DSML｜` when parsing tokens: half a surrogate pair, which decoded text never contains."""
 Stage = Literal["thinking", "content", "calls", "done"]
-
-
-@dataclass(frozen=True)
-class ThinkingDelta:
-    """The next part of the thinking."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class TextDelta:
-    """The next part of the answer."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Call:
-    """A complete tool call; `arguments` is a JSON object."""
-
-    name: str
-    arguments: str
-
-
-Delta = ThinkingDelta | TextDelta | Call
+STRAY = 64
+"""Letters that a misspelt tag may have."""
 
 
 class AnswerParser:
-    """Parses one answer.
+    """Reads one answer.
 
     Args:
-        dialect: prompt format of the model, which defines the tags.
+        dialect: whose tags the model writes.
         thinking: the prompt ended in `<think>`.
-        calling: the prompt ended within an opened block of tool calls.
-        reads_calls: tools were offered; otherwise their tags are plain text.
-        is_spelled: control tokens are written out in the text.  Callers that have token ids pass them as `Control`
-            instead, so that text about `</think>` or `｜DSML｜` stays text.
+        calling: the prompt ended inside an opened block of calls.
+        reads_calls: the model was offered tools; else what looks like their tags is text.
+        is_spelled: control tokens come written out in the text.  Who has the model's ids feeds them as `Control`
+            instead, so that words about `</think>` or `｜DSML｜` are words and neither end nor call anything.
+        first_call: number of the answer's first call in its conversation; ids count from it.
     """
 
     def __init__(
         self, dialect: Dialect = V4, *, thinking: bool = True, calling: bool = False, reads_calls: bool = True,
-        is_spelled: bool = True,
+        is_spelled: bool = True, first_call: int = 1,
     ) -> None:  # fmt: skip
         self.reads_calls, self.is_spelled = reads_calls, is_spelled
+        self.buffer = Buffer()
         self._dsml = DSML if is_spelled else HALF
-        self._calls, self._invoke, self._parameter = (
-            name.replace(DSML, self._dsml) for name in (dialect.calls, dialect.invoke, dialect.parameter)
-        )
+        self._calls = CallReader(dialect, self._dsml, first_call)
         self.stage: Stage = "calls" if calling else "thinking" if thinking else "content"
-        self._rest = ""
-        self._error: AnswerError | None = None
+        self._before_calls: Stage = "content" if calling else self.stage
+        self._follows_calls, self._space = False, ""
+        self._stray, self._is_reported = "", False
+        if calling:
+            self._calls.begin()
 
     @staticmethod
     def after(conversation: Conversation, dialect: Dialect = V4, *, is_spelled: bool = True) -> "AnswerParser":
-        """Return a parser for the answer to a conversation, starting at the end of its prompt."""
+        """Return the parser of the answer to a conversation, which begins where its prompt ends."""
         controls = [p.name for p in render_pieces(conversation, dialect) if isinstance(p, Control) and p.name != DSML]
         has_tools = conversation.has_tools
         return AnswerParser(
             dialect, thinking=controls[-1] == THINK, calling=has_tools and conversation.tool_choice == "required",
             reads_calls=has_tools, is_spelled=is_spelled,
+            first_call=1 + sum(len(message.calls) for message in conversation.messages),
         )  # fmt: skip
 
     @property
     def is_complete(self) -> bool:
-        """Whether the answer may end here: not within thinking or a tool call."""
-        return self.stage == "done" or (self.stage == "content" and not self._rest)
+        """Whether the answer could end here: not in the middle of thinking or of a call."""
+        return self.stage == "done" or (self.stage == "content" and not self.buffer.rest.strip())
 
     def feed(self, text: str | Control) -> list[Delta]:
-        """Parse more text, or a control token; return what is decided.
-
-        Raises:
-            AnswerError: calls that cannot be read; what came before them is returned first.
-        """
-        if self._error is not None:
-            raise self._error
+        """Return what is certain after some more text, or after a control token."""
         if isinstance(text, Control) and text.name in (END_THINK, EOS):
             return self._close(text.name)
-        self._rest += text if isinstance(text, str) else self._dsml if text.name == DSML else ""
-        pieces: list[Delta] = []
-        try:
-            pieces.extend(self._read())
-        except AnswerError as error:
-            self._error = error
-            if not pieces:
-                raise
-        return [piece for piece in pieces if isinstance(piece, Call) or piece.text]
+        self.buffer.add(text if isinstance(text, str) else self._dsml if text.name == DSML else "")
+        return _filled(self._read())
 
     def finish(self) -> list[Delta]:
-        """Return the rest of the buffer at the end of the output; `is_complete` says whether it was cut off."""
-        if self._error is not None:
-            raise self._error
-        rest, self._rest = self._rest, ""
-        if not rest or self.stage in ("calls", "done"):
-            return []
-        return [ThinkingDelta(_shown(rest)) if self.stage == "thinking" else TextDelta(_shown(rest))]
+        """Return what was held back when nothing more comes; `is_complete` tells whether it was cut off."""
+        deltas: list[Delta] = []
+        if self.stage == "calls":
+            if not self._calls.is_over:
+                deltas.append(self._calls.cut(self.buffer))
+                self._calls.is_over = True
+        elif self.stage != "done":
+            deltas += self._shown(self.buffer.take_all())
+        if self._stray and not self._is_reported:
+            self._is_reported = True
+            deltas.append(Malformed(self._wrapper_problem("it opens no tool calls"), shown(self._stray)))
+        return _filled(deltas)
 
     def _close(self, name: str) -> list[Delta]:
-        """Process a control token that ends the thinking or the answer; ignore an end of thinking elsewhere."""
-        if name == END_THINK and self.stage != "thinking":
+        """Take in that the thinking or the whole answer is over; an end of thinking elsewhere says nothing."""
+        if name == EOS:
+            pieces = self.finish()
+            self.stage = self.stage if self.stage == "calls" else "done"
+            return pieces
+        if self.stage != "thinking":
+            self._before_calls = "content"
             return []
-        pieces = self.finish()
-        if self.stage != "calls":
-            self.stage = "content" if name == END_THINK else "done"
-        return pieces
+        pieces = list(self._shown(self.buffer.take_all()))
+        self.stage, self._follows_calls = "content", False
+        return _filled(pieces)
 
     def _read(self) -> Iterator[Delta]:
-        """Yield parts until more input is needed."""
+        """Yield pieces until no stage can go on."""
         stage: Stage | None = None
         while stage != self.stage:
             stage = self.stage
-            reader = {"thinking": self._think, "content": self._answer, "calls": self._call, "done": self._end}[stage]
-            yield from reader()
+            if stage == "calls":
+                yield from self._calls.read(self.buffer)
+                if self._calls.is_over:
+                    self.stage, self._follows_calls, self._space = self._before_calls, True, self._calls.space
+            elif stage != "done":
+                yield from self._words()
 
-    def _think(self) -> Iterator[Delta]:
-        ends = (END_THINK, EOS) if self.is_spelled else ()
-        before, found = self._until(ends, ends)
-        if found:
-            self.stage = "done" if found == EOS else "content"
-        yield ThinkingDelta(_shown(before))
-
-    def _answer(self) -> Iterator[Delta]:
-        tag = f"<{self._calls}>"
-        ends = (*((tag,) if self.reads_calls else ()), *((EOS,) if self.is_spelled else ()))
-        before, found = self._until(ends, (f"\n\n{tag}", *ends) if self.reads_calls else ends)
-        if found:
-            self.stage = "done" if found == EOS else "calls"
-        yield TextDelta(_shown(before.removesuffix("\n\n") if found == tag else before))
-
-    def _until(self, ends: tuple[str, ...], tags: tuple[str, ...]) -> tuple[str, str]:
-        """Remove the text up to and including the first of `ends` from the buffer; else what cannot start a tag."""
-        match = re.search("|".join(map(re.escape, ends)), self._rest) if ends else None
-        if match is None:
-            return self._release(tags), ""
-        before, self._rest = self._rest[: match.start()], self._rest[match.end() :]
-        return before, match[0]
-
-    def _call(self) -> Iterator[Delta]:
-        """Yield complete calls; the end of the block ends the answer."""
-        close, end = f"</{self._invoke}>", f"</{self._calls}>"
-        while True:
-            rest = self._rest.lstrip()
-            if rest.startswith(end):
-                self._rest, self.stage = rest.removeprefix(end), "done"
+    def _words(self) -> Iterator[Delta]:
+        """Yield thinking or answer up to a tag."""
+        if self._follows_calls:
+            self._space += self.buffer.take_space()
+            if self.buffer.is_empty:  # white space alone is nobody's words
                 return
-            one, found, after = rest.partition(close)
-            if not found:
-                self._expect(rest, end)
+            self._follows_calls = False
+            yield from self._shown(self._space)
+        reader, ends = self._calls, list[str]()
+        if self.is_spelled:
+            ends += [END_THINK, EOS] if self.stage == "thinking" else [EOS]
+        if self.reads_calls:
+            ends += [reader.block, reader.call]
+        found = self.buffer.search(any_of(*ends))
+        if found is None:
+            blank = [f"\n\n{tag}" for tag in (reader.block, reader.call)] if self.reads_calls else []
+            yield from self._shown(self.buffer.release((*ends, *blank)))
+            return
+        before, end = found
+        is_call = end in (reader.block, reader.call)
+        yield from self._shown(before.removesuffix("\n\n") if is_call else before)
+        if is_call:
+            yield from self._begin_calls(end)
+        else:
+            self.stage = "done" if end == EOS else "content"
+
+    def _begin_calls(self, tag: str) -> Iterator[Delta]:
+        """Begin a block of calls, in the answer or while the model still thinks."""
+        is_bare = tag == self._calls.call
+        if is_bare:
+            self.buffer.put_back(tag)
+            if not self._is_reported:
+                self._is_reported = True
+                yield Malformed(self._wrapper_problem("tool calls stand outside of it"), shown(self._stray))
+        self._before_calls, self.stage = self.stage, "calls"
+        self._calls.begin(is_bare=is_bare)
+
+    def _wrapper_problem(self, problem: str) -> str:
+        given = f", got {shown(self._stray)}" if self._stray else ""
+        return f"expected {shown(self._calls.block)}{given}: {problem}"
+
+    def _shown(self, text: str) -> Iterator[Delta]:
+        if self.reads_calls and not self.is_spelled:
+            self._note(text)
+        yield (ThinkingDelta if self.stage == "thinking" else TextDelta)(shown(text))
+
+    def _note(self, text: str) -> None:
+        """Remember the first tag among the words: it is misspelt, or in the wrong place."""
+        if not self._stray:
+            place = text.find(self._dsml)
+            text = text[text.rfind("<", 0, place) :] if place > 0 else text
+            if place < 0:
                 return
-            yield self._parse(one)
-            self._rest = after
-
-    def _expect(self, rest: str, end: str) -> None:
-        """Raise AnswerError for text that can become neither a call nor the end of the block."""
-        opening = f'<{self._invoke} name="'
-        if not any(tag.startswith(rest[: len(tag)]) for tag in (opening, end)):
-            raise AnswerError(_shown(f"a block of tool calls holds {_start(rest)}; expected {opening} or {end}"))
-
-    def _parse(self, text: str) -> Call:
-        """Parse the call in `text`, which ends before its closing tag."""
-        header = re.match(rf'<{re.escape(self._invoke)} name="(.*?)">', text, re.DOTALL)
-        if header is None:
-            raise AnswerError(f'a tool call begins with {_start(text)}; expected <{_shown(self._invoke)} name="…">')
-        called, tag = _shown(header[1]), re.escape(self._parameter)
-        pattern = re.compile(rf'\s*<{tag} name="(.*?)" string="(true|false)">(.*?)</{tag}>', re.DOTALL)
-        values: dict[str, object] = {}
-        place = header.end()
-        while match := pattern.match(text, place):
-            name, value, place = _shown(match[1]), _shown(match[3]), match.end()
-            if name in values:
-                raise AnswerError(f"the call of {called!r} gives {name!r} twice; expected every parameter once")
-            values[name] = value if match[2] == "true" else self._value(called, name, value)
-        if text[place:].strip():
-            raise AnswerError(f"the call of {called!r} holds {_start(text[place:])}; expected parameters only")
-        return Call(called, json.dumps(values, ensure_ascii=False))
-
-    @staticmethod
-    def _value(call: str, name: str, text: str) -> object:
-        try:
-            return json_text.read(text)
-        except ValueError as error:
-            raise AnswerError(f"{name!r} of the call of {call!r} is {_start(text)}; expected JSON ({error})") from error
-
-    def _end(self) -> Iterator[Delta]:
-        """Raise AnswerError for text after the end."""
-        rest = self._rest.replace(EOS, "").strip()
-        if rest and not EOS.startswith(rest):
-            raise AnswerError(f"after the end of the answer comes {_start(rest)}; expected nothing")
-        yield from ()
-
-    def _release(self, tags: tuple[str, ...]) -> str:
-        """Remove the text from the buffer that cannot start a tag."""
-        longest = max((len(tag) for tag in tags), default=0)
-        start = max(len(self._rest) - longest, 0)
-        while start < len(self._rest) and not any(tag.startswith(self._rest[start:]) for tag in tags):
-            start += 1
-        free, self._rest = self._rest[:start], self._rest[start:]
-        return free
+        elif self._stray[-1] in ">\n" or len(self._stray) >= STRAY:
+            return
+        self._stray += re.match(r"[^>\n]*[>\n]?", text)[0]  # type: ignore[index]
 
 
-def _shown(text: str) -> str:
-    """Return the text with the placeholder replaced by `｜DSML｜`."""
-    return text.replace(HALF, DSML)
-
-
-def _start(text: str) -> str:
-    """Return the beginning of a text, for error messages."""
-    return repr(_shown(text.strip()[:40]))
+def _filled(deltas: Iterator[Delta] | list[Delta]) -> list[Delta]:
+    """Return the deltas that say something."""
+    return [delta for delta in deltas if not isinstance(delta, ThinkingDelta | TextDelta) or delta.text]

@@ -1,12 +1,14 @@
 """Conversations: messages, tools and tool calls, as in DeepSeek's prompt formats."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal, get_args
 
 from sancai.errors import RequestError
 
+FROM_OPENAI = "Conversation.from_openai reads messages and tools in OpenAI's form"
 Role = Literal["system", "user", "assistant", "tool", "latest_reminder", "developer"]
 Task = Literal["action", "query", "authority", "domain", "title", "read_url"]
 Effort = Literal["low", "high", "xhigh", "max"]
@@ -33,16 +35,23 @@ class Tool:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCall:
-    """A tool call; `arguments` is JSON as the model or client wrote it."""
+    """A tool call; `arguments` is JSON as the model or client wrote it, or a dictionary."""
 
     id: str
     name: str
     arguments: str
 
+    def __post_init__(self) -> None:
+        given: Any = self.arguments
+        if isinstance(given, Mapping):
+            object.__setattr__(self, "arguments", json.dumps(given, ensure_ascii=False))
+        elif not isinstance(given, str):
+            raise RequestError(f"the arguments of {self.name!r} are of type {type(given).__name__}; expected JSON text")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One message.
+    """One message; a content of None is empty.
 
     role: `developer` is a user's turn with its own tools and response format (DeepSeek's search agent); where earlier
         thinking is dropped, so are earlier developers' turns.
@@ -69,6 +78,11 @@ class Message:
     url: str | None = None
 
     def __post_init__(self) -> None:
+        if self.content is None:
+            object.__setattr__(self, "content", "")
+        if not isinstance(self.content, str):
+            kind = type(self.content).__name__
+            raise RequestError(f"the content of a {self.role} message is of type {kind}; {FROM_OPENAI}")
         _check("role", self.role, get_args(Role))
         _check("task", self.task, (None, *get_args(Task)))
         if self.role == "developer" and not self.content:
@@ -99,6 +113,10 @@ class Conversation:
     goes_on: bool = True
 
     def __post_init__(self) -> None:
+        for name, kind in (("messages", Message), ("tools", Tool)):
+            odd = [item for item in getattr(self, name) if not isinstance(item, kind)]
+            if odd:
+                raise RequestError(f"{name} hold a {type(odd[0]).__name__}, expected {kind.__name__}s; {FROM_OPENAI}")
         _check("effort", self.effort, (None, *get_args(Effort)))
         _check("tool_choice", self.tool_choice, get_args(ToolChoice))
         if self.wants_json and self.schema is not None:
@@ -115,6 +133,29 @@ class Conversation:
             raise RequestError(f"the task {task!r} is answered without tools; tool_choice 'required' does not fit")
         if after is not None and after.role != "assistant":
             raise RequestError(f"after the task {task!r} comes a {after.role} message; expected its answer or the end")
+
+    @staticmethod
+    def from_openai(messages: Iterable[Any], tools: Iterable[Any] | None = None, **settings: Any) -> "Conversation":
+        """Return a conversation from messages and tools in the form of OpenAI's chat completions.
+
+        settings: the other fields of a conversation: `thinking`, `effort`, `tool_choice`, …
+
+        Raises:
+            RequestError: names the message or tool that cannot be read.
+        """
+        from sancai.tokenizer.openai_format import read_messages, read_tools
+
+        return Conversation(messages=read_messages(messages), tools=read_tools(tools), **settings)
+
+    def to_openai(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return messages and tools in the form of OpenAI's chat completions.
+
+        Raises:
+            RequestError: a message has what that form has no place for, such as a task.
+        """
+        from sancai.tokenizer.openai_format import write_messages, write_tools
+
+        return write_messages(self.messages), write_tools(self)
 
     @property
     def offered(self) -> tuple[Tool, ...]:

@@ -34,6 +34,19 @@ RESERVED = {VISUAL: "<|place_holder_mm_span_0021|>", END_VISUAL: "<|place_holder
 """The tokens that announce a block in DeepSeek-V4's own vocabulary: its first two reserved multimodal tokens."""
 
 
+def _byte_alphabet() -> dict[str, int]:
+    """Return the byte that each letter of byte-level vocabularies stands for (GPT-2's table).
+
+    Printable characters of Latin-1 stand for themselves, the other bytes in order for the letters from U+0100 on.
+    """
+    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in plain]
+    return {chr(b): b for b in plain} | {chr(256 + n): b for n, b in enumerate(others)}
+
+
+BYTES = _byte_alphabet()
+
+
 def find_words(text: str) -> list[str]:
     """Return the words of a text in lower case, in order; `side-swept` is one word."""
     return re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower())
@@ -52,6 +65,8 @@ class Tokenizer:
         self.bos, self.eos, self.pad, self.user, self.assistant = (self.id_of(s) for s in names[:5])
         self.think, self.end_think, self.visual, self.end_visual = (self.id_of(s) for s in names[5:])
         self._control = {self.id_of(s) for s in names}
+        special = {i for i, token in backend.get_added_tokens_decoder().items() if token.special}
+        self._silent = self._control | special
         dsml = backend.token_to_id(DSML)
         self._reading = {self.end_think: Control(END_THINK)} | ({} if dsml is None else {dsml: Control(DSML)})
 
@@ -64,8 +79,16 @@ class Tokenizer:
         return cast(int, self._backend.token_to_id(token))
 
     def encode(self, text: str) -> list[int]:
-        """Encode plain text; spelled control tokens stay plain text."""
-        return self._plain.encode(text, add_special_tokens=False).ids
+        """Encode plain text; spelled control tokens stay plain text.
+
+        Raises:
+            RequestError: it holds half a surrogate pair, which is no character.
+        """
+        try:
+            return self._plain.encode(text, add_special_tokens=False).ids
+        except TypeError as error:  # the backend's error for text that is not Unicode
+            shown = ascii(text[:60])
+            raise RequestError(f"the text {shown} holds half a surrogate pair; decode it with its encoding") from error
 
     def encode_pieces(self, pieces: Iterable[Piece]) -> list[int]:
         """Encode pieces: control tokens by name, text as `encode` does.
@@ -97,6 +120,14 @@ class Tokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Decode ids to text, without control tokens."""
         return self._backend.decode([i for i in ids if i not in self._control], skip_special_tokens=True)
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return the bytes that an id stands for, which may be a part of a character; none for control tokens."""
+        if token in self._silent:
+            return b""
+        text = self._backend.id_to_token(token) or ""
+        codes = [BYTES.get(character) for character in text]
+        return text.encode() if None in codes else bytes(code for code in codes if code is not None)
 
     def save(self, path: pathlib.Path) -> None:
         """Write the tokenizer as JSON."""

@@ -35,12 +35,19 @@ def interruptible() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="module")
-def references_only() -> Iterator[None]:
-    """Run every operator by its PyTorch reference, whose work PyTorch's counters see."""
+@pytest.fixture(scope="module", autouse=True)
+def kernels_of_this_module() -> Iterator[None]:
+    """Leave no kernels selected that an earlier module's models asked for."""
     with pytest.MonkeyPatch.context() as patch:
         for operator in OPERATORS:
             patch.setattr(operator, "active", {})
+        yield
+
+
+@pytest.fixture(scope="module")
+def references_only(kernels_of_this_module: None) -> Iterator[None]:
+    """Run every operator by its PyTorch reference, whose work PyTorch's counters see."""
+    with pytest.MonkeyPatch.context() as patch:
         for module in (opening, engine):
             patch.setattr(module, "select_backends", lambda *_: ())
         yield

@@ -19,9 +19,10 @@ import torch.nn.functional as F
 from shape_device import ShapeDevice
 
 from sancai.estimate import Trace
-from sancai.estimate.cost_model import CostModel, ElementBytes, Workload
+from sancai.estimate.cost_model import CostModel
 from sancai.estimate.memory import copied_bytes
 from sancai.estimate.op_cost import totals, with_backward
+from sancai.estimate.workload import ElementBytes, Workload
 from sancai.model import AuxiliaryLosses, ModelConfig, Transformer, VisualConfig, moe, named_config
 from sancai.model.attention import Attention
 from sancai.ops.sinkhorn import sinkhorn

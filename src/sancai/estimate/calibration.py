@@ -20,9 +20,11 @@ import torch.nn.functional as F
 from sancai.device.fingerprint import cache_folder
 from sancai.device.platform import Platform, synchronize
 from sancai.errors import CheckpointError
-from sancai.estimate.cost_model import CostModel, ElementBytes, ExecutionMode, Workload
+from sancai.estimate.cost_model import CostModel
 from sancai.estimate.op_cost import totals
+from sancai.estimate.primitives import ExecutionMode
 from sancai.estimate.rates import SINKHORN, Grid, MeasuredRates
+from sancai.estimate.workload import ElementBytes, Workload
 from sancai.files import atomic_write
 from sancai.model import Cache, ModelConfig, Transformer
 from sancai.ops.attention import attention_products

@@ -7,69 +7,25 @@ which reads quantised weights as they are stored, each expert once, and only the
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from sancai.estimate.op_cost import OpCost
-from sancai.model import CSA_RATIO, ModelConfig
+from sancai.estimate.primitives import FP32, OpCosts
+from sancai.estimate.workload import Workload
+from sancai.model import CSA_RATIO
 from sancai.model.metadata import Modality
 from sancai.ops.attention import FEW_KEYS
 from sancai.ops.grouped_matmul import COPIED_BYTES, FEW_HEIGHTS, FEW_ROWS, TILE
 
-ExecutionMode = Literal["cpu", "eager", "fused"]
-FP32 = 4
-"""Bytes of an fp32 element: where precision matters, whatever layers compute in."""
 SDPA_PAD = 8
 """Extra channels for the sink in PyTorch's attention kernel."""
-UNPACK_BYTES, UNPACK_LAUNCHES = 25, 6
-"""Dequantisation of an fp8 or fp4 weight: bytes moved per element besides reading and writing it, and launches."""
 CONV_CHANNELS, NOISE_FEATURES, POSITION_FEATURES = 8, 64, 24
+PLAN_LAUNCHES, PLAN_RATIO_LAUNCHES = 70, 50
+KEEP_LAUNCHES, KEEP_RATIO_LAUNCHES = 35, 32
+"""Launches for attention metadata and for a new KV cache: once, and per compression ratio (counted in a trace)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Workload:
-    """The shape of one forward pass.
-
-    batch: number of rows; all other numbers are per row.
-    text, committed, noisy: new tokens of text, of clean blocks and of noisy blocks.
-    context: tokens in the KV cache.
-    frame_tokens: tokens of one frame.
-    scored: text positions with logits.
-    """
-
-    batch: int = 1
-    text: int = 0
-    committed: int = 0
-    noisy: int = 0
-    context: int = 0
-    frame_tokens: int = 1
-    scored: int = 0
-    with_mtp: bool = False
-    keeps_cache: bool = False
-
-    @property
-    def new(self) -> int:
-        """New tokens that enter the KV cache."""
-        return self.text + self.committed
-
-
-@dataclass(frozen=True, kw_only=True)
-class ElementBytes:
-    """Bytes per element: of the compute dtype, of stored matrices, and of stored experts."""
-
-    math: float = 2.0
-    weights: float = 2.0
-    experts: float = 2.0
-
-
-class CostModel:
+class CostModel(OpCosts):
     """The costs of a forward pass of one architecture in one execution mode."""
-
-    def __init__(self, config: ModelConfig, mode: ExecutionMode, formats: ElementBytes) -> None:
-        self.c, self.mode, self.formats = config, mode, formats
-        self.math = formats.math
-        self.casts = 1 if formats.math != FP32 else 0
-        self.is_fused = mode == "fused"
 
     def forward(self, workload: Workload) -> list[OpCost]:
         """Return the costs of all parts of a pass."""
@@ -154,26 +110,6 @@ class CostModel:
         yield self.product("hyper", n, c.hc_mult * c.hidden_size, c.hc_mult, stored=FP32)
         launches = 1 if self.is_fused else 12 + 2 * self.casts
         yield self.vector("hyper", launches, 4 * wide, flops=2.0 * n * c.hc_mult * c.hidden_size)
-
-    def norm(self, part: str, n: int, dim: int, has_weight: bool = True) -> Iterator[OpCost]:
-        """Yield one RMSNorm of n rows."""
-        numbers = n * dim
-        if self.is_fused:
-            yield self.vector(part, 1, 2 * numbers * self.math)
-            return
-        moved = numbers * (2 * FP32 + FP32 + 2 * FP32 * (2 if has_weight else 1))
-        casts = 2 * self.casts * numbers * (FP32 + self.math)
-        yield self.vector(part, 3 + int(has_weight) + 2 * self.casts, moved + casts)
-        yield self.vector(part, 2, 4 * n * FP32)
-
-    def rotation(self, part: str, n: int, width: int) -> Iterator[OpCost]:
-        """Yield the rotary embedding of n vectors of `width` channels."""
-        turned = n * self.c.qk_rope_head_dim
-        if self.is_fused:
-            yield self.vector(part, 1, 2 * n * width * self.math)
-            return
-        yield self.vector(part, 7 + 2 * self.casts, turned * (15 * FP32 / 2 + 2 * FP32))
-        yield self.vector(part, 1, 2 * n * width * self.math)
 
     def projections(self, n: int) -> Iterator[OpCost]:
         """Yield the query, key and output projections of n tokens."""
@@ -425,49 +361,6 @@ class CostModel:
         return self.vector("plan", launches, 30 * masks, backward=0.0)
 
     # -- single operators ---------------------------------------------------------------------------------
-
-    def product(
-        self, part: str, rows: float, depth: int, width: int, *, count: int = 1, stored: float | None = None,
-        math: float | None = None, backward: float = 2.0,
-    ) -> OpCost:  # fmt: skip
-        """Return the product of rows (rows, depth) with a weight (width, depth), `count` times."""
-        math = math or self.math
-        stored = stored or self.formats.weights
-        weights = count * depth * width
-        moved = count * rows * (depth + width) * math
-        cast, launches = self.casting(stored, math)
-        return OpCost(
-            part=part, kind="matrix", flops=2.0 * count * rows * depth * width,
-            bytes=moved + weights * (cast + math if cast else stored), cast=weights * cast, launches=1 + launches,
-            rows=rows, weights=weights / count, backward=backward,
-        )  # fmt: skip
-
-    def casting(self, stored: float, math: float) -> tuple[float, int]:
-        """Return bytes per element and launches of casting or dequantising a stored weight."""
-        if stored == math or self.is_fused:
-            return 0.0, 0
-        return (stored + UNPACK_BYTES + math, UNPACK_LAUNCHES) if stored < 2 else (stored + math, 1)
-
-    def batched(
-        self, part: str, batch: int, rows: float, depth: int, width: float, *, launches: int, times: int,
-        backward: float = 2.0,
-    ) -> OpCost:  # fmt: skip
-        """Return `times` batched products of (rows, depth) with (depth, width)."""
-        scores = batch * rows * width
-        moved = times * (scores + batch * (rows + width) * depth) * self.math
-        return OpCost(
-            part=part, kind="matrix", flops=2.0 * times * scores * depth, bytes=moved, launches=launches,
-            rows=rows, weights=depth * width, backward=backward,
-        )  # fmt: skip
-
-    def vector(self, part: str, launches: float, moved: float, *, flops: float = 0.0, backward: float = 2.0) -> OpCost:
-        """Return elementwise work."""
-        return OpCost(part=part, kind="vector", flops=flops, bytes=moved, launches=launches, backward=backward)
-
-
-PLAN_LAUNCHES, PLAN_RATIO_LAUNCHES = 70, 50
-KEEP_LAUNCHES, KEEP_RATIO_LAUNCHES = 35, 32
-"""Launches for attention metadata and for a new KV cache: once, and per compression ratio (counted in a trace)."""
 
 
 def chunk_count(copied: float) -> int:

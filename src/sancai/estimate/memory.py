@@ -1,7 +1,8 @@
 """Memory of training: parameters and optimizer state, and activations for the backward pass."""
 
-from sancai.estimate.cost_model import CostModel, ElementBytes, Workload, chunk_count
+from sancai.estimate.cost_model import CostModel, chunk_count
 from sancai.estimate.op_cost import totals
+from sancai.estimate.workload import ElementBytes, Workload
 from sancai.model import ModelConfig
 from sancai.ops.grouped_matmul import TILE
 

@@ -9,7 +9,7 @@ from sancai.checkpoint import ModelSizes, model_sizes, read_config
 from sancai.checkpoint.official import keeps_stored_dtype
 from sancai.checkpoint.shards import Shards
 from sancai.errors import RequestError
-from sancai.estimate.cost_model import ElementBytes
+from sancai.estimate.workload import ElementBytes
 from sancai.model import NAMED, ModelConfig, Transformer, VisualConfig, named_config
 from sancai.ops.quantisation import BLOCK, GROUP
 

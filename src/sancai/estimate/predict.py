@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from sancai.checkpoint.layout import official_layout
 from sancai.device import Machine
 from sancai.device.efficiency import efficiency_of
-from sancai.estimate.cost_model import CostModel, ElementBytes, ExecutionMode, Workload
+from sancai.estimate.cost_model import CostModel
 from sancai.estimate.op_cost import OpCost, with_backward
+from sancai.estimate.primitives import ExecutionMode
 from sancai.estimate.rates import ChipRates, MeasuredRates, check_rates, total_seconds
+from sancai.estimate.workload import ElementBytes, Workload
 from sancai.model import ModelConfig
 
 NEWTON_SCHULZ_STEPS = 5

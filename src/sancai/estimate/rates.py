@@ -13,8 +13,8 @@ from typing import Protocol
 from sancai.device import Machine
 from sancai.device.efficiency import Efficiency
 from sancai.errors import RequestError
-from sancai.estimate.cost_model import Workload
 from sancai.estimate.op_cost import OpCost
+from sancai.estimate.workload import Workload
 from sancai.model import ModelConfig
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from sancai.device import Machine
 from sancai.device.efficiency import efficiency_of
 from sancai.estimate.calibration import Calibration
-from sancai.estimate.cost_model import ExecutionMode, Workload
 from sancai.estimate.memory import activation_bytes, copied_bytes, training_bytes
 from sancai.estimate.model_spec import ModelSpec
 from sancai.estimate.predict import Interval, Predictor, Scenario, Target
+from sancai.estimate.primitives import ExecutionMode
+from sancai.estimate.workload import Workload
 
 LABEL = 9
 BF16 = 2.0

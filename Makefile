@@ -13,12 +13,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := src tests recipes benchmarks scripts examples
 SETTINGS := pyproject.toml constraints.txt
 
-.PHONY: help demo test test-kernels lint format docs vocabulary size snapshots setup setup-dev clean
+.PHONY: help demo test test-quick test-kernels lint format docs vocabulary size snapshots setup setup-dev clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 	@echo "make lint    the same without the tests"
+	@echo "make test-quick  unit and architecture tests without slow ones, for everyday work"
 	@echo "make test-kernels  kernels in Triton's interpreter and compilers, minutes"
 	@echo "make format  format the code"
 	@echo "make docs    the API reference as pages in site/"
@@ -32,6 +33,9 @@ demo: setup
 
 test: lint $(VENV)/.torch-npu
 	$(BIN)/python -m pytest
+
+test-quick: setup-dev
+	$(BIN)/python -m pytest -m "not slow" tests/unit tests/architecture
 
 test-kernels: setup-dev $(VENV)/.ascend-triton
 	$(PIP) install --quiet -c constraints.txt -e '.[dev,kernels]'

@@ -53,6 +53,7 @@ def test_import_changes_no_global_state():
     _python("-c", code)
 
 
+@pytest.mark.slow
 def test_every_public_name_exists():
     _python("-c", "import sancai; [getattr(sancai, name) for name in sancai.__all__]")
 

@@ -26,6 +26,7 @@ def exists(name: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_the_reference_builds_without_a_warning(tmp_path: pathlib.Path) -> None:
     reference.write(tmp_path)
     pages = {str(page.relative_to(tmp_path).with_suffix("")).replace("/", ".") for page in tmp_path.rglob("*.html")}

@@ -61,6 +61,7 @@ def tagless(message: Message, dialect: Dialect) -> bool:
     return not any(tag in text for tag in tags for text in texts)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(answer=answers(), data=st.data())
 def test_an_answer_reads_back_however_it_is_cut(answer: tuple[Message, Dialect], data: st.DataObject) -> None:
@@ -265,6 +266,7 @@ def test_an_answer_may_end_while_thinking() -> None:
 # --- from ids --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(
     reasoning=TEXT,

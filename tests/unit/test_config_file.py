@@ -92,6 +92,7 @@ def test_what_other_programs_left_is_ignored_with_one_warning() -> None:
     assert len(told) == 1
 
 
+@pytest.mark.slow
 def test_transformers_settings_are_read_as_transformers_means_them() -> None:
     from reference import reference_config
 

@@ -302,6 +302,7 @@ c.shut_down()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [TWO_RANKS, SHARDED], ids=["collectives", "sharding"])
 def test_two_ranks_exchange_tensors(tmp_path, text):
     program = tmp_path / "ranks.py"

@@ -127,6 +127,7 @@ def test_torch_that_fails_with_a_makers_package_is_looked_at_without_it(program)
     assert loads.state == "good"
 
 
+@pytest.mark.slow
 def test_an_unknown_device_is_reported():
     findings = doctor.examine(["devices"], "abacus", 60)
     assert findings[-1].state == "bad" and findings[-1].message.startswith("no device 'abacus'")
@@ -187,6 +188,7 @@ def test_other_figures_are_refused(monkeypatch, tmp_path):
     assert numerics._against_stored(stored, tmp_path / "absent").state == "limited"
 
 
+@pytest.mark.slow
 def test_training_gives_the_stored_losses(monkeypatch):
     (finding,) = training.training(get_platform("cpu"))
     assert finding.state == "good" and finding.facts["losses"][-1] < 0.9 * finding.facts["losses"][0]
@@ -196,6 +198,7 @@ def test_training_gives_the_stored_losses(monkeypatch):
     assert finding.state == "bad" and "3.00% from the stored ones (step 19)" in finding.message
 
 
+@pytest.mark.slow
 def test_kernels_and_speed_are_reported(monkeypatch):
     rates = types.SimpleNamespace(
         products=types.SimpleNamespace(values=((1e9, 2e12),)), traffic=types.SimpleNamespace(at=lambda *a: 3e10),
@@ -211,6 +214,7 @@ def test_kernels_and_speed_are_reported(monkeypatch):
     assert made.facts["tokens_per_second"] > 1 and made.facts["pictures_per_second"] > 0.05
 
 
+@pytest.mark.slow
 def test_two_ranks_exchange_and_train():
     (finding,) = basics.collectives(get_platform("cpu"))
     assert finding.state == "good" and "train with the losses of one" in finding.message, finding.message
@@ -298,6 +302,7 @@ def test_numbers_that_are_not_numbers_are_never_good(tmp_path):
 # ---- the command -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_doctor_prints_one_block(capsys):
     assert main(["doctor"]) in (0, 1)
     lines = capsys.readouterr().out.splitlines()

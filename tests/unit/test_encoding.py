@@ -107,6 +107,7 @@ def test_ids_equal_the_reference_encoder(dialect: Dialect, name: str, full_token
 # --- against the encoders beside the released weights ----------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dialect", "wanted"), RELEASED, ids=["V4", "V4.1"])
 def test_prompts_equal_the_released_encoder_byte_for_byte(dialect: Dialect, wanted: str) -> None:
     draw, digests = Ordinary(seed=7, has_later_systems=dialect is V41), []

@@ -329,6 +329,7 @@ def test_a_machine_is_measured_once(tmp_path: pathlib.Path, monkeypatch: pytest.
     assert cache_folder() == tmp_path / "user" / "sancai"
 
 
+@pytest.mark.slow
 def test_measuring_gives_rates_that_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "ROWS": (1, 16), "WIDTHS": (32, 64), "TRAFFIC": (2**10, 2**14), "TOKENS": (2, 8), "QUERIES": (1, 4),

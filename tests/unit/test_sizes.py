@@ -43,6 +43,7 @@ def test_the_window_stops_growing_and_entries_do_not() -> None:
     assert sizes.cache_bytes(2**20) - sizes.cache_bytes(2**19) == pytest.approx(2**19 * sizes.cache_bytes_per_token)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -66,6 +67,7 @@ CHIPS = ["--model", "v4-flash", "--chips", "16xascend-910c"]
 HERE = ["--model", "tiny", "--chips", "here"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -92,6 +94,7 @@ def test_doctor_predicts(arguments: list[str], code: int, words: list[str], caps
     assert "cost " not in told.out or "--price-per-hour" in arguments
 
 
+@pytest.mark.slow
 def test_doctor_predicts_for_this_machine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     flat = Grid((1,), (1,), ((1e9,),))
     rates = MeasuredRates(products=flat, traffic=flat, streams=flat, scores=flat, launch=1e-5, sinkhorn_launch=1e-6)

@@ -30,6 +30,7 @@ def test_help_needs_no_utf8(arguments: list[str], encoding: str, tmp_path: pathl
     assert done.returncode == 0 and done.stderr == b"" and len(done.stdout.decode(encoding)) > 300
 
 
+@pytest.mark.slow
 def test_a_prompt_of_other_letters_names_its_file_in_an_ascii_locale(tmp_path: pathlib.Path) -> None:
     done = run(["image", "ein schöner Ritter", "--steps", "1"], tmp_path, **ASCII)
     assert done.returncode == 0 and b"never seen ein, " in done.stderr
@@ -53,6 +54,7 @@ def closed_pipe(arguments: list[str]) -> tuple[int, bytes]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["image", "--help"], ["doctor", "--model", "v4-flash"]], ids=" ".join
 )
@@ -60,6 +62,7 @@ def test_a_reader_that_leaves_is_no_fault(arguments: list[str]) -> None:
     assert closed_pipe(arguments) == (141, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("arguments", [["--help"], ["doctor", "--model", "v4-flash"]], ids=" ".join)
 def test_output_onto_a_full_disk_is_told_as_such(arguments: list[str]) -> None:

@@ -9,7 +9,8 @@ import torch
 from builders import random_model, small_config, visual_config
 from conversations import full_tokenizer
 from sancai.device.platform import get_platform
-from sancai.engine import Clip, Engine, GenerationConfig, Progress, Request, SamplingConfig
+from sancai.engine import Clip, Engine, GenerationConfig, Progress, Request, SamplingConfig, drawing
+from sancai.engine.denoising import Denoising
 
 SAMPLING = SamplingConfig(steps=2, guidance=1.0)
 
@@ -52,3 +53,16 @@ def test_a_block_is_drawn_after_the_one_before(engine: Engine) -> None:
     first = film(engine, 4, seed=1)[0]
     other = film(engine, 2, seed=2)[0]
     assert not np.array_equal(first[2:], other), "seed 2 gives the second block's noise, but nothing before it"
+
+
+def test_every_block_has_noise_of_its_own(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts: list[torch.Tensor] = []
+
+    class Recorded(Denoising):
+        def _draw_noise(self) -> torch.Tensor:
+            starts.append(super()._draw_noise())
+            return starts[-1]
+
+    monkeypatch.setattr(drawing, "Denoising", Recorded)
+    film(engine, 6)
+    assert len(starts) == 3 and all(not torch.equal(a, b) for n, a in enumerate(starts) for b in starts[n + 1 :])

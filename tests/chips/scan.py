@@ -41,7 +41,7 @@ UNSUPPORTED = {
 FILLS = {"masked_fill", "masked_fill_", "where", "full", "full_like", "new_full", "fill_"}
 WRITERS = {"save", "save_file"}
 VENDOR_WORDS = {"cuda", "npu", "mlu", "musa", "gcu"}
-OURS = {"packed", "window", "self.packed", "batch", "part", "w"}
+OURS = {"packed", "window", "self.packed", "self.partial", "batch", "part", "w"}
 """Receivers whose `.to(device)` is our own method, which uses `to_device`."""
 
 TABLES = {"layout.ropes", "self.layout.ropes"}
@@ -53,6 +53,7 @@ HOST = {
     ("train/loss.py", "cross_entropy", 5): "`learn` stays on the host",
     ("sequence/window.py", "find_windows", 4): "metadata of a pack stays on the host",
     ("flow/sampler.py", "timesteps", 4): "a list of numbers from the settings",
+    ("ops/backends/native_experts.py", "_restored", 4): "kernels of the CPU",
     ("ops/grouped_matmul.py", "ragged", 4): "the plan of the CPU; devices take `tiled`",
     ("ops/quantisation.py", "quantise_fp4", 7): "files are packed on the host",
     ("ops/verification.py", "", 2): "tolerances name fp64, for tests on the CPU",

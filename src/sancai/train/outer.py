@@ -38,7 +38,7 @@ def find_outer(batches: Iterable[Batch], share: float) -> OuterPatches | None:
 
     share: of the outer patches, how many each frame keeps.
     """
-    clear, frames = torch.zeros(0), 0
+    clear, frames = torch.zeros(0, dtype=torch.float32, device="cpu"), 0
     for batch in batches:
         if batch.clean is None or batch.weight is None:
             continue
@@ -47,7 +47,7 @@ def find_outer(batches: Iterable[Batch], share: float) -> OuterPatches | None:
         alpha = batch.clean.unflatten(1, (-1, size)).unflatten(-1, (-1, CHANNELS))[..., -1][real]
         found = (alpha <= CLEAR).all(-1).sum(0)
         clear, frames = found + clear if len(clear) else found, frames + len(alpha)
-    places = clear >= MOSTLY * frames if frames else torch.zeros(0, dtype=torch.bool)
+    places = clear >= MOSTLY * frames if frames else torch.zeros(0, dtype=torch.bool, device="cpu")
     if not places.any():
         return None
     return OuterPatches(places, max(round(share * int(places.sum())), 1))
